@@ -18,6 +18,8 @@ export interface GitOptions {
   timeout?: number | undefined
   input?: string | undefined
   onLine?: ((line: string) => void) | undefined
+  /** An index file of its own, so that a tree can be built without touching the repository's. */
+  indexFile?: string | undefined
 }
 
 const passedOn = [
@@ -34,7 +36,9 @@ const passedOn = [
  * The environment in which git gives the same bytes for everybody: no user or system
  * configuration (hooks, autocrlf, diff.noprefix, signing), no prompt, no locale, no time zone.
  */
-export function gitEnv(options: Pick<GitOptions, 'env' | 'author' | 'committer' | 'date'>): Env {
+export function gitEnv(
+  options: Pick<GitOptions, 'env' | 'author' | 'committer' | 'date' | 'indexFile'>,
+): Env {
   const env: Record<string, string | undefined> = {}
   for (const name of passedOn) if (options.env[name] !== undefined) env[name] = options.env[name]
   Object.assign(env, {
@@ -54,6 +58,7 @@ export function gitEnv(options: Pick<GitOptions, 'env' | 'author' | 'committer' 
     Object.assign(env, { GIT_COMMITTER_NAME: committer.name, GIT_COMMITTER_EMAIL: committer.email })
   if (options.date)
     Object.assign(env, { GIT_AUTHOR_DATE: options.date, GIT_COMMITTER_DATE: options.date })
+  if (options.indexFile) env.GIT_INDEX_FILE = options.indexFile
   return env
 }
 
@@ -81,6 +86,13 @@ function argv(args: readonly string[]): string[] {
     'core.hooksPath': '/dev/null',
     'core.autocrlf': 'false',
     'core.fsmonitor': 'false',
+    'core.attributesFile': '/dev/null',
+    'core.excludesFile': '/dev/null',
+    'core.quotePath': 'false',
+    'apply.whitespace': 'nowarn',
+    'apply.ignoreWhitespace': 'no',
+    'i18n.commitEncoding': 'UTF-8',
+    'i18n.logOutputEncoding': 'UTF-8',
     'commit.gpgSign': 'false',
     'gc.auto': '0',
     'advice.detachedHead': 'false',
