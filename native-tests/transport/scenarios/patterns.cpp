@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: MPL-2.0
+//
+// Every socket type that speaks ZMTP, with either side connecting.
+
+#include "common_sides.hpp"
+#include "payload.hpp"
+
+#include <algorithm>
+
+using namespace tt;
+
+namespace
+{
+//  Two sockets in contexts of their own, joined over the transport.
+struct Joined
+{
+    Joined (int binder_type, int connecter_type) : binder (binder_context, binder_type), connecter (connecter_context, connecter_type) {}
+
+    void join ()
+    {
+        endpoint = binder.bind ();
+        connecter.connect (endpoint);
+    }
+
+    Ctx binder_context;
+    Ctx connecter_context;
+    Sock binder;
+    Sock connecter;
+    std::string endpoint;
+};
+
+void request_and_reply (Sock &req, Sock &rep)
+{
+    for (int i = 0; i < scaled (300, 10000); ++i) {
+        send_payload (req.get (), 1, i, i % 600);
+        recv_payload (rep.get (), 1, i, i % 600);
+        send_payload (rep.get (), 2, i, i % 500);
+        recv_payload (req.get (), 2, i, i % 500);
+    }
+}
+
+//  Sends on `publisher` until `subscriber` gets something: from then on the subscription is in place.
+void await_subscription (Sock &publisher, Sock &subscriber, const std::string &topic)
+{
+    std::string message;
+    CHECK (eventually (5000, [&] {
+        publisher.send (topic + "sync");
+        return subscriber.try_recv (message, 20);
+    }));
+    while (subscriber.try_recv (message, 50)) {
+    }
+}
+
+void publish_and_check (Sock &publisher, Sock &subscriber)
+{
+    subscriber.set (ZMQ_SUBSCRIBE, "a");
+    await_subscription (publisher, subscriber, "a");
+    for (int i = 0; i < 1000; ++i) {
+        publisher.send ("b" + std::to_string (i));
+        publisher.send ("a" + std::to_string (i));
+    }
+    for (int i = 0; i < 1000; ++i)
+        CHECK_EQ (subscriber.recv (), "a" + std::to_string (i));
+
+    //  Unsubscribing travels the other way; afterwards nothing comes.
+    subscriber.set (ZMQ_UNSUBSCRIBE, "a");
+    std::string message;
+    CHECK (eventually (5000, [&] {
+        publisher.send ("a again");
+        return !subscriber.try_recv (message, 50);
+    }));
+}
+
+std::vector<std::string> parts_of (int i)
+{
+    std::vector<std::string> parts;
+    for (int part = 0; part <= i % 7; ++part)
+        parts.push_back (payload (3, i * 10 + part, (i * 37 + part * 911) % 5000));
+    parts.push_back ("");
+    return parts;
+}
+}
+
+SCENARIO (pattern_req_connects_to_rep, 15)
+{
+    Joined sockets (ZMQ_REP, ZMQ_REQ);
+    sockets.join ();
+    request_and_reply (sockets.connecter, sockets.binder);
+}
+
+SCENARIO (pattern_rep_connects_to_req, 15)
+{
+    Joined sockets (ZMQ_REQ, ZMQ_REP);
+    sockets.join ();
+    request_and_reply (sockets.binder, sockets.connecter);
+}
+
+SCENARIO (pattern_pair_both_ways_at_once, 20)
+{
+    Joined sockets (ZMQ_PAIR, ZMQ_PAIR);
+    sockets.join ();
+    const uint64_t count = scaled (5000, 100000);
+    uint64_t sent[2] = {0, 0}, received[2] = {0, 0};
+    Sock *const ends[2] = {&sockets.binder, &sockets.connecter};
+    //  Neither end waits for the other: both directions are under way all the time.
+    CHECK (eventually (15000, [&] {
+        for (int i = 0; i < 2; ++i) {
+            for (int burst = 0; burst < 500 && sent[i] < count; ++burst, ++sent[i])
+                if (!send_payload (ends[i]->get (), i, sent[i], mixed_size (sent[i], 16384), ZMQ_DONTWAIT))
+                    break;
+            zmq_pollitem_t item = {ends[i]->get (), 0, ZMQ_POLLIN, 0};
+            for (int burst = 0; burst < 500 && zmq_poll (&item, 1, 0) == 1; ++burst, ++received[i])
+                recv_payload (ends[i]->get (), 1 - i, received[i], mixed_size (received[i], 16384));
+        }
+        return received[0] == count && received[1] == count;
+    }));
+}
+
+SCENARIO (pattern_pub_binds_sub_connects, 15)
+{
+    Joined sockets (ZMQ_PUB, ZMQ_SUB);
+    sockets.binder.set (ZMQ_SNDHWM, 0);
+    sockets.connecter.set (ZMQ_RCVHWM, 0);
+    sockets.join ();
+    publish_and_check (sockets.binder, sockets.connecter);
+}
+
+SCENARIO (pattern_sub_binds_pub_connects, 15)
+{
+    Joined sockets (ZMQ_SUB, ZMQ_PUB);
+    sockets.binder.set (ZMQ_RCVHWM, 0);
+    sockets.connecter.set (ZMQ_SNDHWM, 0);
+    sockets.join ();
+    publish_and_check (sockets.connecter, sockets.binder);
+}
+
+SCENARIO (pattern_xpub_xsub, 15)
+{
+    for (const bool xpub_binds : {true, false}) {
+        Joined sockets (xpub_binds ? ZMQ_XPUB : ZMQ_XSUB, xpub_binds ? ZMQ_XSUB : ZMQ_XPUB);
+        sockets.join ();
+        Sock &xpub = xpub_binds ? sockets.binder : sockets.connecter;
+        Sock &xsub = xpub_binds ? sockets.connecter : sockets.binder;
+        xsub.send ("\1topic");
+        //  A bound XSUB hands its subscription to a new connection when it is called next, not before.
+        std::string subscription;
+        CHECK (eventually (5000, [&] {
+            xsub.get_int (ZMQ_EVENTS);
+            return xpub.try_recv (subscription, 5);
+        }));
+        CHECK_EQ (subscription, std::string ("\1topic"));
+        for (int i = 0; i < 100; ++i) {
+            xpub.send ("other " + std::to_string (i));
+            xpub.send ("topic " + std::to_string (i));
+        }
+        for (int i = 0; i < 100; ++i)
+            CHECK_EQ (xsub.recv (), "topic " + std::to_string (i));
+        xsub.send (std::string ("\0topic", 6));
+        CHECK_EQ (xpub.recv (), std::string ("\0topic", 6));
+    }
+}
+
+SCENARIO (pattern_router_and_dealers, 20)
+{
+    Ctx binder_context, connecter_context;
+    Sock router (binder_context, ZMQ_ROUTER);
+    router.set (ZMQ_ROUTER_MANDATORY, 1);
+    const std::string endpoint = router.bind ();
+    std::vector<Sock> dealers;
+    const int dealer_count = 5;
+    const int rounds = scaled (200, 5000);
+    for (int i = 0; i < dealer_count; ++i) {
+        dealers.emplace_back (connecter_context, ZMQ_DEALER);
+        dealers.back ().set (ZMQ_ROUTING_ID, "dealer " + std::to_string (i));
+        dealers.back ().connect (endpoint);
+    }
+    for (int round = 0; round < rounds; ++round) {
+        for (int i = 0; i < dealer_count; ++i)
+            send_payload (dealers[i].get (), i, round, 50 * i);
+        for (int i = 0; i < dealer_count; ++i) {
+            const std::string id = router.recv ();
+            const int from = id.back () - '0';
+            recv_payload (router.get (), from, round, 50 * from);
+            router.send (id, ZMQ_SNDMORE);
+            send_payload (router.get (), 100 + from, round, 70 * from);
+        }
+        for (int i = 0; i < dealer_count; ++i)
+            recv_payload (dealers[i].get (), 100 + i, round, 70 * i);
+    }
+    //  A router knows whom it can reach.
+    CHECK_ERRNO (zmq_send (router.get (), "nobody", 6, ZMQ_SNDMORE), EHOSTUNREACH);
+}
+
+SCENARIO (pattern_router_to_router, 15)
+{
+    Joined sockets (ZMQ_ROUTER, ZMQ_ROUTER);
+    sockets.binder.set (ZMQ_ROUTING_ID, "binder").set (ZMQ_ROUTER_MANDATORY, 1);
+    sockets.connecter.set (ZMQ_ROUTING_ID, "connecter").set (ZMQ_ROUTER_MANDATORY, 1);
+    sockets.join ();
+    CHECK (eventually (5000, [&] { return zmq_send (sockets.connecter.get (), "binder", 6, ZMQ_SNDMORE) == 6; }));
+    sockets.connecter.send ("hello");
+    CHECK_EQ (sockets.binder.recv (), std::string ("connecter"));
+    CHECK_EQ (sockets.binder.recv (), std::string ("hello"));
+    sockets.binder.send_all ({"connecter", "hello back"});
+    CHECK_EQ (sockets.connecter.recv (), std::string ("binder"));
+    CHECK_EQ (sockets.connecter.recv (), std::string ("hello back"));
+}
+
+SCENARIO (pattern_multipart, 20)
+{
+    for (const bool connecter_sends : {true, false}) {
+        Joined sockets (ZMQ_DEALER, ZMQ_DEALER);
+        sockets.join ();
+        Sock &from = connecter_sends ? sockets.connecter : sockets.binder;
+        Sock &to = connecter_sends ? sockets.binder : sockets.connecter;
+        for (int i = 0; i < 300; ++i)
+            from.send_all (parts_of (i));
+        for (int i = 0; i < 300; ++i)
+            CHECK (to.recv_all () == parts_of (i));
+
+        std::vector<std::string> many;
+        for (int i = 0; i < 5000; ++i)
+            many.push_back (std::to_string (i));
+        from.send_all (many);
+        CHECK (to.recv_all () == many);
+    }
+}
+
+SCENARIO (pattern_push_to_several_pulls, 15)
+{
+    Ctx binder_context, connecter_context;
+    Sock push (binder_context, ZMQ_PUSH);
+    const std::string endpoint = push.bind ();
+    std::vector<Sock> pulls;
+    for (int i = 0; i < 4; ++i) {
+        pulls.emplace_back (connecter_context, ZMQ_PULL);
+        pulls.back ().connect (endpoint);
+    }
+    //  Each message goes to exactly one puller; with all of them connected each gets its share.
+    std::vector<bool> reached (pulls.size (), false);
+    std::string message;
+    CHECK (eventually (5000, [&] {
+        push.send ("warm up");
+        for (size_t i = 0; i < pulls.size (); ++i)
+            while (pulls[i].try_recv (message, 2))
+                reached[i] = true;
+        return std::count (reached.begin (), reached.end (), true) == 4;
+    }));
+    for (Sock &pull : pulls)
+        while (pull.try_recv (message, 30)) {
+        }
+    for (int i = 0; i < 400; ++i)
+        push.send (std::to_string (i));
+    std::vector<int> seen (400, 0);
+    for (Sock &pull : pulls)
+        for (int i = 0; i < 100; ++i)
+            ++seen[atoi (pull.recv ().c_str ())];
+    CHECK (std::count (seen.begin (), seen.end (), 1) == 400);
+}
+
+SCENARIO (pattern_one_socket_binds_and_connects, 15)
+{
+    Ctx context, other;
+    Sock middle (context, ZMQ_DEALER), bound (other, ZMQ_DEALER), connected (other, ZMQ_DEALER);
+    middle.connect (bound.bind ());
+    connected.connect (middle.bind ());
+    //  Fair queueing in, round robin out.
+    bound.send ("from bound");
+    connected.send ("from connected");
+    const std::string first = middle.recv (), second = middle.recv ();
+    CHECK (first != second);
+    middle.send ("one");
+    middle.send ("two");
+    CHECK (bound.recv () != connected.recv ());
+}
