@@ -10,6 +10,14 @@ export type SourceSpec =
 
 export type RouteName = 'cache' | 'github' | 'git' | 'debian' | 'dir'
 
+/** A route that could not deliver, and why. */
+export interface PassedOver {
+  route: RouteName
+  reason: string
+  /** The release that was asked of it. */
+  release?: string
+}
+
 /** A pristine, verified tree of libzmq on this disk. */
 export interface FetchedSource {
   /** What was asked for or chosen: "4.3.4", "master", a ref. Names the work tree and build folders. */
@@ -24,10 +32,10 @@ export interface FetchedSource {
   route: RouteName
   /** True when nothing was downloaded this time. */
   cached: boolean
-  /** The unpacked tree; nobody writes into it. Lies below <out>/cache, or where dir: pointed. */
+  /** The unpacked tree, below <out>/cache; nobody writes into it. */
   dir: string
   /** A bare repository that has `commit` with its history; absent for archives. */
   gitDir?: string
   /** Routes that auto tried before, and why each was passed over. */
-  passedOver: { route: RouteName; reason: string }[]
+  passedOver: PassedOver[]
 }

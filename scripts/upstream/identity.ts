@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MPL-2.0
+import { randomBytes } from 'node:crypto'
+import { readFileSync, readlinkSync } from 'node:fs'
+import { hostname } from 'node:os'
+
+/**
+ * A name for this process that no other process has, now or later, on this machine: host and
+ * pid namespace, pid, start time. It stands in lock files and in the names of temporary folders,
+ * so that the next run can tell what a killed one has left.
+ */
+export function processName(): string {
+  return [place(), process.pid, startTime(process.pid)].join('.')
+}
+
+/** processName with a random tail: for one of many things of this process. */
+export function uniqueName(): string {
+  return `${processName()}.${randomBytes(4).toString('hex')}`
+}
+
+/**
+ * True when the process of that name (or unique name) is certainly gone; false also where that
+ * cannot be known from here, because it is one of another machine or container.
+ */
+export function isGone(name: string): boolean {
+  const [where, pid, start] = name.split('.')
+  if (where !== place() || !/^\d+$/.test(pid ?? '')) return false
+  return !isAlive(Number(pid)) || startTime(Number(pid)) !== start
+}
+
+function place(): string {
+  const host = hostname().replaceAll(/[^A-Za-z0-9-]/g, '-')
+  return `${host}-${attempt(() => /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0]) ?? '0'}`
+}
+
+/** In clock ticks since boot; "0" where there is no /proc. */
+function startTime(pid: number): string {
+  const stat = attempt(() => readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  // The name of the program, in parentheses, may itself have blanks and parentheses.
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '0'
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+function attempt<T>(look: () => T): T | undefined {
+  try {
+    return look()
+  } catch {
+    return undefined
+  }
+}
