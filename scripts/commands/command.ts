@@ -25,7 +25,7 @@ export interface GlobalOptions {
 export interface CommandInput {
   context: Context
   options: GlobalOptions
-  /** The command's own options by name, as sade parsed them. */
+  /** The command's own options by name: a switch is true, a value is the text as typed. */
   extra: Readonly<Record<string, unknown>>
   args: readonly string[]
 }
@@ -46,10 +46,18 @@ export interface CommandPlan {
   report(steps: readonly StepReport[]): Promise<CommandResult>
 }
 
+export interface CommandOption {
+  /** "--check" is a switch, "--rounds <n>" takes a value, "-c, --check" has a short form. */
+  flag: string
+  describe: string
+}
+
 export interface Command {
   name: string
   summary: string
-  options?: readonly { flag: string; describe: string }[]
+  /** Its positional arguments for the usage line: "[slug]"; without it the command takes none. */
+  usage?: string
+  options?: readonly CommandOption[]
   examples: readonly string[]
   /** Looks, but changes nothing: what is to be done is in the steps. */
   plan(input: CommandInput): Promise<CommandPlan>
