@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
+import type { AppliedTree } from '../series/types.ts'
 import type { BuiltPrefix } from '../toolchain/types.ts'
 import type { FetchedSource } from '../upstream/types.ts'
 
@@ -8,6 +9,7 @@ import type { FetchedSource } from '../upstream/types.ts'
  */
 export interface Artifacts {
   source?: FetchedSource
+  work?: AppliedTree
   built?: BuiltPrefix
 }
 

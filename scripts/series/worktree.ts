@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MPL-2.0
+import { readFile, rm, rmdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { ExitCode, UserError } from '../ui/errors.ts'
+import { exists, type Repository, readBlob, refs, resolveRev } from './repository.ts'
+import {
+  type Journal,
+  readJournal,
+  removeJournal,
+  type State,
+  writeJournal,
+  writeState,
+} from './state.ts'
+import type { Edits } from './types.ts'
+
+/** Looks for what somebody has done in the work tree since apply left it at `head`. */
+export async function findEdits(repo: Repository, head: string): Promise<Edits> {
+  const status = await repo.git([
+    'status',
+    '--porcelain=v1',
+    '-z',
+    '--untracked-files=no',
+    '--no-renames',
+  ])
+  const uncommitted = status
+    .split('\0')
+    .filter(Boolean)
+    .map((line) => line.slice(3))
+  const moved = (await resolveRev(repo, 'HEAD')) !== head
+  const underWay = await findUnderWay(repo)
+  return { uncommitted, moved, ...(underWay ? { underWay } : {}) }
+}
+
+async function findUnderWay(repo: Repository): Promise<string | undefined> {
+  const marks = {
+    'rebase-merge': 'rebase',
+    'rebase-apply': 'rebase',
+    MERGE_HEAD: 'merge',
+    CHERRY_PICK_HEAD: 'cherry-pick',
+    REVERT_HEAD: 'revert',
+  }
+  for (const [name, what] of Object.entries(marks)) {
+    if (await exists(join(repo.gitDir, name))) return what
+  }
+  return undefined
+}
+
+/** Fills an empty work tree. */
+export async function checkOut(repo: Repository, to: State): Promise<void> {
+  await repo.git(['read-tree', '--reset', '-u', to.head])
+  await finish(repo, to)
+}
+
+/**
+ * Makes the work tree what a state says: only files that differ are written, so that a build
+ * makes again only what changed. The journal is kept meanwhile: after a crash `recover` finishes
+ * the switch. Edits that came up after all make git refuse before it writes anything, unless
+ * they are to be discarded.
+ */
+export async function switchTo(repo: Repository, journal: Journal): Promise<void> {
+  const from = (await repo.git(['rev-parse', journal.from])).trim()
+  await writeJournal(repo, { ...journal, from })
+  const { to, discarding } = journal
+  const done = discarding
+    ? await repo.try(['read-tree', '--reset', '-u', to.head])
+    : await repo.try(['read-tree', '-m', '-u', from, to.head])
+  if (done.exitCode !== 0) {
+    await removeJournal(repo)
+    throw new UserError({
+      message: `The files of ${repo.workDir} could not be brought up to date.`,
+      details: done.stderr.trim(),
+      hint: 'Move the files that git names out of the way, then type the command again.',
+      exitCode: ExitCode.checkFailed,
+    })
+  }
+  await finish(repo, to)
+}
+
+/** Sets the refs in one transaction, then the state: the last thing that makes a switch done. */
+async function finish(repo: Repository, to: State): Promise<void> {
+  const update = [
+    `update ${refs.branch} ${to.head}`,
+    `update ${refs.base} ${to.base}`,
+    `update ${refs.applied} ${to.head}`,
+  ]
+  if (await resolveRev(repo, refs.incoming)) update.push(`delete ${refs.incoming}`)
+  await repo.git(['update-ref', '--stdin'], { input: `${update.join('\n')}\n` })
+  await repo.git(['symbolic-ref', 'HEAD', refs.branch])
+  await writeState(repo, to)
+  await removeJournal(repo)
+}
+
+/**
+ * Finishes a switch that a killed run left half done; true when there was one. A file that is
+ * neither as before nor as it was to become holds somebody's edit: a UserError (exit code 1).
+ */
+export async function recover(repo: Repository): Promise<boolean> {
+  const journal = await readJournal(repo)
+  if (!journal) return false
+  // Of the run that was killed: no git of the user's writes here while a switch is half done.
+  await rm(join(repo.gitDir, 'index.lock'), { force: true })
+  const changed = await changedPaths(repo, journal)
+  const edited: string[] = []
+  if (!journal.discarding)
+    for (const path of changed) if (await isEdited(repo, journal, path)) edited.push(path)
+  if (edited.length > 0) {
+    throw new UserError({
+      message: `An apply to ${repo.workDir} was killed half-way, and files were edited since.`,
+      details: edited.map((path) => `  ${path}`).join('\n'),
+      hint: `Move your copies of these files out of the way (or delete them), then type the command again.`,
+      exitCode: ExitCode.checkFailed,
+    })
+  }
+  await repo.git(['read-tree', journal.to.head])
+  const wanted = new Set((await repo.git(['ls-files', '-z'])).split('\0'))
+  for (const path of changed.filter((one) => !wanted.has(one))) await removeFile(repo, path)
+  const input = changed.filter((path) => wanted.has(path)).map((path) => `${path}\0`)
+  await repo.git(['checkout-index', '-f', '-z', '--stdin'], { input: input.join('') })
+  await repo.try(['update-index', '-q', '--refresh'])
+  await finish(repo, journal.to)
+  return true
+}
+
+async function changedPaths(
+  repo: Repository,
+  { from, to, discarding }: Journal,
+): Promise<string[]> {
+  const names = await repo.git([
+    'diff-tree',
+    '-r',
+    '-z',
+    '--name-only',
+    '--no-renames',
+    from,
+    to.head,
+  ])
+  return [...new Set([...names.split('\0').filter(Boolean), ...(discarding ?? [])])]
+}
+
+/** A half-written file is the beginning of what it was to become. */
+async function isEdited(repo: Repository, { from, to }: Journal, path: string): Promise<boolean> {
+  const file = join(repo.workDir, path)
+  if (!(await exists(file))) return false
+  const here = await readFile(file)
+  const before = await readBlob(repo, `${from}:${path}`)
+  const after = await readBlob(repo, `${to.head}:${path}`)
+  return !before?.equals(here) && !after?.subarray(0, here.length).equals(here)
+}
+
+async function removeFile(repo: Repository, path: string): Promise<void> {
+  await rm(join(repo.workDir, path), { force: true })
+  for (let dir = dirname(path); dir !== '.'; dir = dirname(dir)) {
+    const empty = await rmdir(join(repo.workDir, dir)).then(
+      () => true,
+      () => false,
+    )
+    if (!empty) return
+  }
+}
+
+/**
+ * Keeps what is about to be thrown away: HEAD and the uncommitted edits get refs of their own,
+ * and whatever is under way there is ended. Gives the names of the refs that were set.
+ */
+export async function keepAside(
+  repo: Repository,
+  edits: Edits,
+  identity: { name: string; email: string },
+): Promise<string[]> {
+  const kept: string[] = []
+  if (edits.moved) {
+    await repo.git(['update-ref', refs.keptHead, 'HEAD'])
+    kept.push(refs.keptHead)
+  }
+  if (edits.uncommitted.length > 0) {
+    // A merge with conflicts can not be stashed; then the marked-up files are all that is lost.
+    const made = await repo.try(['stash', 'create'], { author: identity })
+    const id = made.stdout.trim()
+    if (made.exitCode === 0 && id) {
+      await repo.git(['update-ref', refs.keptEdits, id])
+      kept.push(refs.keptEdits)
+    }
+  }
+  if (edits.underWay === 'rebase') {
+    for (const name of ['rebase-merge', 'rebase-apply']) {
+      await rm(join(repo.gitDir, name), { recursive: true, force: true })
+    }
+  } else if (edits.underWay) {
+    for (const name of [
+      'MERGE_HEAD',
+      'MERGE_MSG',
+      'MERGE_MODE',
+      'CHERRY_PICK_HEAD',
+      'REVERT_HEAD',
+    ]) {
+      await rm(join(repo.gitDir, name), { force: true })
+    }
+  }
+  return kept
+}
