@@ -32,7 +32,8 @@ export async function readAttempts(cache: Cache): Promise<Attempts> {
       const attempt = attempts.get(key(route, release))
       const age = attempt === undefined ? Number.NaN : now.getTime() - Date.parse(attempt.at)
       if (!attempt || !(age >= 0 && age < hour)) return undefined
-      return `${attempt.reason}, ${Math.floor(age / 60_000)} minutes ago`
+      const minutes = Math.floor(age / 60_000)
+      return `${attempt.reason}; asked ${minutes === 0 ? 'just now' : `${minutes} min ago`}`
     },
     record(route, release, reason) {
       attempts.set(key(route, release), { reason, at: now.toISOString() })

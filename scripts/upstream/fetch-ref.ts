@@ -17,6 +17,8 @@ import type { FetchedSource } from './types.ts'
 export async function fetchRef(fetch: Fetch, ref: string): Promise<FetchedSource> {
   const { cache, offline, patience, progress } = fetch
   const url = repositoryOf(fetch, ref)
+  if (fetch.source.kind === 'auto')
+    cache.line(`"${ref}" has no pin, so only git can prove it: taking it from ${url}`)
   const mirror: MirrorOptions = { cache, url, offline, patience, progress }
   try {
     const found = await findRef(mirror, ref)

@@ -38,33 +38,36 @@ export interface Fetch {
   patience: Patience
 }
 
+/** Fills in what a request leaves open. */
+export function openFetch(request: FetchRequest): Fetch {
+  const { env, signal, now, offline } = request.context
+  return {
+    source: request.source,
+    cache: { dir: request.cacheDir, env, signal, now, line: request.line },
+    offline,
+    progress: request.progress,
+    github: request.github ?? 'https://github.com',
+    known: request.known ?? releases,
+    patience: request.patience ?? patience,
+  }
+}
+
 /**
  * Gets a tree of libzmq, verified, by the first route that can deliver it. Without a release:
  * the newest supported one that is in the cache or can be had.
  */
 export async function fetchUpstream(request: FetchRequest): Promise<FetchedSource> {
-  const { context, cacheDir, line } = request
-  const known = request.known ?? releases
+  const fetch = openFetch(request)
+  const { source, cache, known } = fetch
   const wanted = request.release === undefined ? undefined : parseRelease(request.release, known)
-  const cache = { dir: cacheDir, env: context.env, signal: context.signal, now: context.now, line }
-  const fetch: Fetch = {
-    source: request.source,
-    cache,
-    offline: context.offline,
-    progress: request.progress,
-    github: request.github ?? 'https://github.com',
-    known,
-    patience: request.patience ?? patience,
-  }
   try {
-    await mkdir(cacheDir, { recursive: true })
+    await mkdir(cache.dir, { recursive: true })
     await removeStale(cache)
-    if (request.source.kind === 'dir')
-      return await fetchDir(cache, request.source.path, wanted, known)
+    if (source.kind === 'dir') return await fetchDir(cache, source.path, wanted, known)
     if (wanted?.kind === 'ref') return await fetchRef(fetch, wanted.ref)
     return await fetchPinned(fetch, wanted?.release)
   } catch (error) {
-    context.signal.throwIfAborted()
-    throw diskError(error, cacheDir) ?? error
+    cache.signal.throwIfAborted()
+    throw diskError(error, cache.dir) ?? error
   }
 }

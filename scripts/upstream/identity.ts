@@ -9,7 +9,7 @@ import { hostname } from 'node:os'
  * so that the next run can tell what a killed one has left.
  */
 export function processName(): string {
-  return [place(), process.pid, startTime(process.pid)].join('.')
+  return [place(), process.pid, statOf(process.pid).start].join('.')
 }
 
 /** processName with a random tail: for one of many things of this process. */
@@ -24,7 +24,7 @@ export function uniqueName(): string {
 export function isGone(name: string): boolean {
   const [where, pid, start] = name.split('.')
   if (where !== place() || !/^\d+$/.test(pid ?? '')) return false
-  return !isAlive(Number(pid)) || startTime(Number(pid)) !== start
+  return !isAlive(Number(pid)) || statOf(Number(pid)).start !== start
 }
 
 function place(): string {
@@ -32,14 +32,17 @@ function place(): string {
   return `${host}-${attempt(() => /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0]) ?? '0'}`
 }
 
-/** In clock ticks since boot; "0" where there is no /proc. */
-function startTime(pid: number): string {
+/** State and start time, in clock ticks since boot, of a process; empty and "0" without a /proc. */
+function statOf(pid: number): { state: string; start: string } {
   const stat = attempt(() => readFileSync(`/proc/${pid}/stat`, 'utf8'))
   // The name of the program, in parentheses, may itself have blanks and parentheses.
-  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '0'
+  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? []
+  return { state: fields[0] ?? '', start: fields[19] ?? '0' }
 }
 
 function isAlive(pid: number): boolean {
+  // A killed process whose parent has not looked yet is still in the table.
+  if (statOf(pid).state === 'Z') return false
   try {
     process.kill(pid, 0)
     return true

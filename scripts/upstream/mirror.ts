@@ -129,7 +129,7 @@ async function update(options: MirrorOptions, gitDir: string, ref: string): Prom
 
 /** Fetches branches and tags, then what `ref` needs beyond them; the latter may not be there. */
 async function fetchAll(options: MirrorOptions, gitDir: string, ref: string): Promise<RunResult> {
-  const result = await fetchInto(options, gitDir, ['--prune', ...refspecs])
+  const result = await fetchInto(options, gitDir, ['--prune', '--update-shallow', ...refspecs])
   if (result.exitCode !== 0) return result
   const { cache } = options
   if (ref === 'HEAD') {
@@ -149,7 +149,8 @@ function fetchInto(
   args: readonly string[],
 ): Promise<RunResult> {
   const { cache, url } = options
-  const [flags, specs] = args[0]?.startsWith('--') ? [args.slice(0, 1), args.slice(1)] : [[], args]
+  const flags = args.filter((arg) => arg.startsWith('--'))
+  const specs = args.slice(flags.length)
   return tryIn(cache, gitDir, [
     ...['-c', 'http.lowSpeedLimit=1000', '-c', 'http.lowSpeedTime=30'],
     ...['-c', 'core.sshCommand=ssh -o BatchMode=yes -o ConnectTimeout=5'],
