@@ -2,8 +2,8 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isGone, uniqueName } from '../system/identity.ts'
 import type { Env } from '../system/run.ts'
-import { isGone, uniqueName } from './identity.ts'
 import { createScratch, hashTree, type Scratch, writeTree } from './tree-id.ts'
 import type { RouteName } from './types.ts'
 

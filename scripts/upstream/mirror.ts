@@ -4,10 +4,11 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir, rename } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { gitTry } from '../system/git.ts'
+import { withLock } from '../system/lock.ts'
 import { type RunResult, tail } from '../system/run.ts'
+import { ExitCode, UserError } from '../ui/errors.ts'
 import { type Cache, withTemp } from './cache.ts'
 import { type Patience, probe } from './download.ts'
-import { withLock } from './lock.ts'
 import { RouteFailure } from './route.ts'
 import { isUrl, withoutSecret } from './source.ts'
 
@@ -60,9 +61,11 @@ export async function mirrorOf(options: MirrorOptions, ref: string): Promise<Mir
     const what = existsSync(gitDir) ? `has no "${ref}"` : 'is not there'
     throw new RouteFailure('release', `the mirror of ${withoutSecret(url)} ${what}`)
   }
-  await mkdir(join(cache.dir, 'git'), { recursive: true })
-  const waiting = () => cache.line(`waiting for another run that fetches ${withoutSecret(url)}`)
-  return withLock(`${gitDir}.lock`, { signal: cache.signal, waiting }, async () => {
+  const lock = `${gitDir}.lock`
+  const waiting = (pid: number) =>
+    cache.line(`waiting for process ${pid}, which fetches ${withoutSecret(url)} too`)
+  const busy = (pid: number) => tooLong(lock, pid)
+  return withLock(lock, { wait: 600_000, signal: cache.signal, busy, waiting }, async () => {
     // Another run may have made it meanwhile.
     const met = existsSync(gitDir) ? await resolveRef(cache, gitDir, ref) : undefined
     if (met && !met.moves) return { gitDir, commit: met.commit, cached: known !== undefined }
@@ -71,6 +74,14 @@ export async function mirrorOf(options: MirrorOptions, ref: string): Promise<Mir
     const found = await resolveRef(cache, gitDir, ref)
     if (found) return { gitDir, commit: found.commit, cached: false }
     throw new RouteFailure('release', `${withoutSecret(url)} has no "${ref}"`)
+  })
+}
+
+function tooLong(lock: string, pid: number): UserError {
+  return new UserError({
+    message: `Process ${pid} has been holding ${lock} for more than ten minutes.`,
+    hint: `Wait for it to end. If it runs on no machine that shares this folder: rm ${lock}`,
+    exitCode: ExitCode.source,
   })
 }
 

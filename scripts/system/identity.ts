@@ -27,6 +27,11 @@ export function isGone(name: string): boolean {
   return !isAlive(Number(pid)) || statOf(Number(pid)).start !== start
 }
 
+/** The pid in a name that processName or uniqueName made. */
+export function pidOf(name: string): number {
+  return Number(name.split('.')[1])
+}
+
 function place(): string {
   const host = hostname().replaceAll(/[^A-Za-z0-9-]/g, '-')
   return `${host}-${attempt(() => /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0]) ?? '0'}`
