@@ -4,8 +4,11 @@ import type { Manifest } from './schema.ts'
 import type { AddedFile, Entry, Input, Series } from './types.ts'
 import { inRange, testVersions } from './versions.ts'
 
-/** Takes a mistake: the place in series.yaml, and the sentence; isKey when the key is meant. */
-export type Complain = (at: readonly (string | number)[], text: string, isKey?: boolean) => void
+/** A place in series.yaml, or a line of a patch. */
+export type Place = readonly (string | number)[] | { input: Input; line: number }
+
+/** Takes a mistake. */
+export type Complain = (at: Place, text: string) => void
 
 /** The checks on a series that look at more than one value of it. */
 export function checkSeries(series: Series, manifest: Manifest, complain: Complain): void {
@@ -23,7 +26,7 @@ export function checkSeries(series: Series, manifest: Manifest, complain: Compla
       complain(at, `the entry "${entry.slug}" has neither a patch nor files.`)
     }
     for (const input of patchesOf(entry)) {
-      parsed.set(input, checkPatch(input, [...at, 'slug'], complain))
+      if (!parsed.has(input)) parsed.set(input, checkPatch(input, complain))
     }
     checkVariants(entry, versions, [...at, written?.variants ? 'variants' : 'patch'], complain)
     checkOverlaps(entry, versions, parsed, at, complain)
@@ -54,14 +57,9 @@ function checkSlugs(series: Series, complain: Complain): void {
   }
 }
 
-function checkPatch(
-  input: Input,
-  at: readonly (string | number)[],
-  complain: Complain,
-): readonly FilePatch[] {
+function checkPatch(input: Input, complain: Complain): readonly FilePatch[] {
   const patch = parsePatch(input.bytes)
-  for (const mistake of patch.mistakes)
-    complain(at, `${input.label}:${mistake.line}: ${mistake.text}.`)
+  for (const { line, text } of patch.mistakes) complain({ input, line }, `${text}.`)
   const wrong = {
     create: 'creates a file; new files stand in libzmq-ext/transport and under "files"',
     rename: 'renames or copies a file; that hides what it changes',
@@ -69,7 +67,7 @@ function checkPatch(
   }
   for (const file of patch.files) {
     if (file.kind === 'edit' || file.kind === 'delete') continue
-    complain(at, `${input.label}:${file.from}: the patch of ${file.path} ${wrong[file.kind]}.`)
+    complain({ input, line: file.from }, `the patch of ${file.path} ${wrong[file.kind]}.`)
   }
   return patch.files
 }
@@ -145,14 +143,12 @@ function checkAdded(
     if (earlier) complain(one.at, `${one.file.to} is added already by "${earlier.entry.slug}".`)
   }
   const added = new Map(all.map(({ file }) => [file.to, file]))
-  for (const [index, entry] of series.entries.entries()) {
-    for (const input of patchesOf(entry)) {
-      for (const { path, from } of parsed.get(input) ?? []) {
-        const file = added.get(path)
-        if (!file) continue
-        const text = `${input.label}:${from}: it edits ${path}, which the series adds; edit ${file.input.label} itself.`
-        complain(['entries', index], text)
-      }
+  for (const [input, files] of parsed) {
+    for (const { path, from } of files) {
+      const file = added.get(path)
+      if (!file) continue
+      const text = `it edits ${path}, which the series adds; edit ${file.input.label} itself.`
+      complain({ input, line: from }, text)
     }
   }
 }

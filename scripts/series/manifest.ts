@@ -92,9 +92,12 @@ export async function loadSeries(patchesDir: string, transportDir: string): Prom
     patchesDir,
     transportDir,
   }
-  checkSeries(series, parsed.output, (at, wrong, isKey) => {
-    const position = isKey ? yaml.keyPosition(at) : yaml.position(at)
-    mistakes.push({ file: label, ...position, text: wrong })
+  checkSeries(series, parsed.output, (at, wrong) => {
+    const place =
+      'input' in at
+        ? { file: at.input.label, line: at.line, column: 1 }
+        : { file: label, ...yaml.position(at) }
+    mistakes.push({ ...place, text: wrong })
   })
   checkAllUsed(reader, series, relative(root, transportDir))
   if (mistakes.length > 0) throw failure(label, mistakes)
@@ -188,14 +191,14 @@ function checkAllUsed(reader: Reader, series: Series, transport: string): void {
     ]),
   )
   const notASeriesFile = new Set([`${dirname(reader.label)}/README.md`, reader.label])
-  const end = { line: reader.yaml.position(['entries']).line, column: 1 }
+  const list = reader.yaml.keyPosition(['entries'])
   const found = [...reader.patchFiles.values(), ...reader.transportFiles.values()]
   for (const { label } of found) {
     if (used.has(label) || notASeriesFile.has(label)) continue
     const text = label.startsWith(`${transport}/`)
       ? `no entry adds ${label}; list it under "files" of one, or delete it.`
       : `no entry uses ${label}; list it under "patch" of one, or delete it.`
-    reader.mistakes.push({ file: reader.label, ...end, text })
+    reader.mistakes.push({ file: reader.label, ...list, text })
   }
 }
 
@@ -220,7 +223,12 @@ function schemaMistake(file: string, yaml: YamlSource, issue: v.BaseIssue<unknow
 }
 
 function failure(label: string, mistakes: readonly Mistake[]): UserError {
-  const sorted = [...mistakes].sort((a, b) => a.line - b.line || a.column - b.column)
+  const rank = (m: Mistake): number => (m.file === label ? 0 : 1)
+  const sorted = mistakes.toSorted(
+    (a, b) =>
+      rank(a) - rank(b) ||
+      (a.file === b.file ? a.line - b.line || a.column - b.column : a.file < b.file ? -1 : 1),
+  )
   const count = sorted.length === 1 ? 'a mistake' : `${sorted.length} mistakes`
   return new UserError({
     message: `The series has ${count}.`,
