@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* scif_listen and scif_accept. */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "internal.h"
+#include "wire.h"
+
+#define BACKLOG_MAX 1024
+
+/* The greeting follows the request at once, unless its sender was stopped. */
+#define GREETING_PATIENCE_MS 1000
+
+SCIF_EXPORT int scif_listen (scif_epd_t epd, int backlog)
+{
+    struct endpoint *endpoint = endpoint_get (epd);
+    if (!endpoint)
+        return -1;
+    int error = 0;
+    pthread_mutex_lock (&endpoint->lock);
+    if (endpoint->state == STATE_UNBOUND || backlog <= 0)
+        error = EINVAL;
+    else if (endpoint->state == STATE_CONNECTED && endpoint_is_hung_up (epd))
+        error = EINVAL;
+    else if (endpoint->state != STATE_BOUND)
+        error = EISCONN;
+    else {
+        /* accept must not block when another thread was faster. */
+        const struct timeval tick = {0, 1};
+        if (backlog > BACKLOG_MAX)
+            backlog = BACKLOG_MAX;
+        setsockopt (epd, SOL_SOCKET, SO_RCVTIMEO, &tick, sizeof tick);
+        /* The kernel lets one more wait than it is told. */
+        if (listen (epd, backlog - 1) != 0)
+            error = errno;
+        else
+            endpoint->state = STATE_LISTENING;
+    }
+    pthread_mutex_unlock (&endpoint->lock);
+    endpoint_put (endpoint);
+    if (error) {
+        errno = error;
+        return -1;
+    }
+    return 0;
+}
+
+/* Reads the greeting and attaches the segment that came with it, or null. */
+static struct segment *receive_greeting (int fd)
+{
+    struct greeting greeting;
+    struct iovec io = {&greeting, sizeof greeting};
+    union greeting_control control;
+    struct msghdr message;
+    struct pollfd p = {fd, POLLIN, 0};
+    struct segment *segment = NULL;
+    memset (&message, 0, sizeof message);
+    message.msg_iov = &io;
+    message.msg_iovlen = 1;
+    message.msg_control = control.bytes;
+    message.msg_controllen = sizeof control.bytes;
+    if (poll (&p, 1, GREETING_PATIENCE_MS) != 1)
+        return NULL;
+    const ssize_t n = recvmsg (fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (n < 0)
+        return NULL;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR (&message); c;
+         c = CMSG_NXTHDR (&message, c)) {
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+            continue;
+        const size_t count = (c->cmsg_len - CMSG_LEN (0)) / sizeof (int);
+        for (size_t i = 0; i < count; i++) {
+            int received;
+            memcpy (&received, CMSG_DATA (c) + i * sizeof received,
+                    sizeof received);
+            if (i == 0 && n == (ssize_t) sizeof greeting
+                && greeting.magic == SEGMENT_MAGIC
+                && greeting.version == SEGMENT_VERSION)
+                segment = segment_attach (received);
+            close (received);
+        }
+    }
+    return segment;
+}
+
+/* Takes the tokens that follow the greeting: the connecter gets going. */
+static void take_hold (int fd, uint32_t tokens)
+{
+    struct pollfd p = {fd, POLLIN, 0};
+    for (;;) {
+        tokens -= tokens_take (fd, tokens);
+        if (tokens == 0 || endpoint_is_hung_up (fd)
+            || poll (&p, 1, GREETING_PATIENCE_MS) <= 0)
+            return;
+    }
+}
+
+/* A connecter that was killed can still be accepted until its time is up. */
+static bool is_stale (const struct segment *segment, int fd)
+{
+    return endpoint_is_hung_up (fd)
+           && now_ms () - segment->born_ms > segment->timeout_ms;
+}
+
+/*
+ * Turns a request into an endpoint; false, and fd closed, when nobody stands
+ * behind it. What the connecter may rely on is in place before its socket
+ * turns writable.
+ */
+static bool grant (const struct endpoint *listener,
+                   int fd,
+                   struct scif_portID *peer)
+{
+    struct segment *segment =
+      wire_user_is_welcome (fd) ? receive_greeting (fd) : NULL;
+    struct endpoint *endpoint = NULL;
+    if (segment && !is_stale (segment, fd) && tokens_prepare (fd))
+        endpoint = endpoint_create (fd);
+    if (!endpoint) {
+        segment_unmap (segment);
+        close (fd);
+        return false;
+    }
+    segment_init_side (segment, 1);
+    uint32_t expected = REQUEST_WAITING;
+    if (!atomic_compare_exchange_strong (&segment->request, &expected,
+                                         REQUEST_ACCEPTED)) {
+        segment_unmap (segment);
+        endpoint_close (endpoint, fd);
+        endpoint_put (endpoint);
+        return false;
+    }
+    pthread_mutex_lock (&endpoint->lock);
+    port_share (endpoint, listener->port);
+    endpoint->segment = segment;
+    endpoint->side = 1;
+    endpoint->peer.node = segment->node;
+    endpoint->peer.port = segment->port;
+    endpoint->state = STATE_CONNECTED;
+    *peer = endpoint->peer;
+    pthread_mutex_unlock (&endpoint->lock);
+    take_hold (fd, segment->tokens);
+    endpoint_put (endpoint);
+    return true;
+}
+
+/* Sleeps until a request comes or the listener is closed; 0 or errno. */
+static int await_request (struct endpoint *listener, int fd)
+{
+    struct accept_waiter self = {NULL, fd, eventfd (0, EFD_CLOEXEC)};
+    if (self.event_fd < 0)
+        return errno;
+    pthread_mutex_lock (&listener->lock);
+    self.next = listener->waiters;
+    listener->waiters = &self;
+    pthread_mutex_unlock (&listener->lock);
+
+    struct pollfd p[] = {{fd, POLLIN, 0}, {self.event_fd, POLLIN, 0}};
+    int error = poll (p, 2, -1) < 0 ? errno : 0;
+    if (!error && p[1].revents)
+        error = EINTR;
+    else if (!error && (p[0].revents & POLLNVAL))
+        error = EBADF;
+
+    pthread_mutex_lock (&listener->lock);
+    struct accept_waiter **link = &listener->waiters;
+    while (*link && *link != &self)
+        link = &(*link)->next;
+    if (*link)
+        *link = self.next;
+    pthread_mutex_unlock (&listener->lock);
+    close (self.event_fd);
+    return error;
+}
+
+/* The next request's socket, or -1 and errno: EAGAIN when there is none. */
+static int next_request (int fd)
+{
+    struct pollfd p = {fd, POLLIN, 0};
+    const int ready = poll (&p, 1, 0);
+    if (ready < 0)
+        return -1;
+    if (ready == 0) {
+        errno = EAGAIN;
+        return -1;
+    }
+    return accept4 (fd, NULL, NULL, 0);
+}
+
+static int accept_one (struct endpoint *listener,
+                       int fd,
+                       struct scif_portID *peer,
+                       int *accepted,
+                       bool wait)
+{
+    for (;;) {
+        const int request = next_request (fd);
+        if (request >= 0) {
+            if (grant (listener, request, peer)) {
+                *accepted = request;
+                return 0;
+            }
+            continue;
+        }
+        if (errno != EAGAIN && errno != ECONNABORTED)
+            return errno;
+        if (!wait)
+            return EAGAIN;
+        const int error = await_request (listener, fd);
+        if (error)
+            return error;
+        if (!endpoint_owns (listener, fd))
+            return EBADF;
+    }
+}
+
+SCIF_EXPORT int scif_accept (scif_epd_t epd,
+                             struct scif_portID *peer,
+                             scif_epd_t *newepd,
+                             int flags)
+{
+    if (!peer || !newepd || (flags & ~SCIF_ACCEPT_SYNC) != 0) {
+        errno = EINVAL;
+        return -1;
+    }
+    struct endpoint *listener = endpoint_get (epd);
+    if (!listener)
+        return -1;
+    const int error =
+      listener->state != STATE_LISTENING
+        ? EINVAL
+        : accept_one (listener, epd, peer, newepd, flags != 0);
+    endpoint_put (listener);
+    if (error) {
+        errno = error;
+        return -1;
+    }
+    return 0;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* The environment, read once at the first call into the library. */
+#include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+#define DEFAULT_CONNECT_TIMEOUT_MS 10000
+
+static struct config config;
+static pthread_once_t config_once = PTHREAD_ONCE_INIT;
+
+/* The number in a variable, or fallback when it is unset or out of range. */
+static long number_of (const char *name, long low, long high, long fallback)
+{
+    const char *text = secure_getenv (name);
+    if (!text || !*text)
+        return fallback;
+    char *end;
+    const long value = strtol (text, &end, 10);
+    return *end || value < low || value > high ? fallback : value;
+}
+
+static void add_node (uint16_t id)
+{
+    unsigned i = 0;
+    while (i < config.nodes && config.ids[i] < id)
+        i++;
+    if ((i < config.nodes && config.ids[i] == id)
+        || config.nodes == SOFTSCIF_MAX_NODES)
+        return;
+    memmove (&config.ids[i + 1], &config.ids[i],
+             (config.nodes - i) * sizeof config.ids[0]);
+    config.ids[i] = id;
+    config.nodes++;
+}
+
+/* SOFTSCIF_NODES is a count, "2" is nodes 0 and 1, or a list: "0,2,3". */
+static void read_nodes (void)
+{
+    const char *text = secure_getenv ("SOFTSCIF_NODES");
+    if (text && strchr (text, ',')) {
+        while (*text) {
+            char *end;
+            const long id = strtol (text, &end, 10);
+            if (end != text && id >= 0 && id < SOFTSCIF_MAX_NODES)
+                add_node ((uint16_t) id);
+            text = *end ? end + 1 : end;
+        }
+    } else {
+        const long count =
+          number_of ("SOFTSCIF_NODES", 1, SOFTSCIF_MAX_NODES, 1);
+        for (long id = 0; id < count; id++)
+            add_node ((uint16_t) id);
+    }
+    add_node (config.node);
+}
+
+static void read_config (void)
+{
+    config.node =
+      (uint16_t) number_of ("SOFTSCIF_NODE", 0, SOFTSCIF_MAX_NODES - 1, 0);
+    read_nodes ();
+    const char *realm = secure_getenv ("SOFTSCIF_REALM");
+    if (realm && *realm)
+        snprintf (config.realm, sizeof config.realm, "%s", realm);
+    else
+        snprintf (config.realm, sizeof config.realm, "%u",
+                  (unsigned) geteuid ());
+    config.connect_timeout_ms =
+      (int) number_of ("SOFTSCIF_CONNECT_TIMEOUT", 1, 3600000,
+                       DEFAULT_CONNECT_TIMEOUT_MS);
+    config.any_user = number_of ("SOFTSCIF_ANY_USER", 0, 1, 0) == 1;
+    config.admin_ports = (int) number_of ("SOFTSCIF_ADMIN_PORTS", 0, 1, -1);
+}
+
+const struct config *config_get (void)
+{
+    pthread_once (&config_once, read_config);
+    return &config;
+}
+
+bool config_node_online (uint16_t node)
+{
+    const struct config *c = config_get ();
+    for (unsigned i = 0; i < c->nodes; i++)
+        if (c->ids[i] == node)
+            return true;
+    return false;
+}
+
+bool config_may_use_admin_ports (void)
+{
+    const struct config *c = config_get ();
+    if (c->admin_ports >= 0)
+        return c->admin_ports == 1;
+    /* Asked each time: a program may drop its privileges. */
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+    memset (data, 0, sizeof data);
+    if (syscall (SYS_capget, &header, data) != 0)
+        return false;
+    return (data[CAP_TO_INDEX (CAP_SYS_ADMIN)].effective
+            & CAP_TO_MASK (CAP_SYS_ADMIN))
+           != 0;
+}

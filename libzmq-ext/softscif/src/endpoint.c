@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Which endpoint a descriptor is.
+ *
+ * Programs close, duplicate and reuse descriptors without telling us, so the
+ * table from numbers to endpoints is only a hint: the socket's cookie, unique
+ * to the open file, decides on each call. A number whose cookie belongs to
+ * another known endpoint is a duplicate and is filed under it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <dirent.h>
+
+#include "internal.h"
+
+#define LEAF_SIZE 1024
+#define LEAVES 1024
+
+/* Endpoints without a known descriptor are looked after in batches. */
+#define ORPHAN_BATCH 64
+
+/* Guards the table, the list and the known_fds of all endpoints. */
+static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct endpoint **table[LEAVES];
+static struct endpoint *all;
+static unsigned orphans;
+static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
+
+/* ---- the table; table_lock is held ---- */
+
+static struct endpoint **slot_of (int fd, bool make)
+{
+    if (fd < 0 || fd >= LEAF_SIZE * LEAVES)
+        return NULL;
+    struct endpoint ***leaf = &table[fd / LEAF_SIZE];
+    if (!*leaf && make)
+        *leaf = calloc (LEAF_SIZE, sizeof **leaf);
+    return *leaf ? &(*leaf)[fd % LEAF_SIZE] : NULL;
+}
+
+static void table_clear (struct endpoint **slot)
+{
+    if (slot && *slot) {
+        if (--(*slot)->known_fds == 0)
+            orphans++;
+        *slot = NULL;
+    }
+}
+
+static void table_set (struct endpoint **slot, struct endpoint *endpoint)
+{
+    table_clear (slot);
+    if (endpoint->known_fds++ == 0)
+        orphans--;
+    *slot = endpoint;
+}
+
+static void list_remove (struct endpoint *endpoint)
+{
+    if (endpoint->prev)
+        endpoint->prev->next = endpoint->next;
+    else
+        all = endpoint->next;
+    if (endpoint->next)
+        endpoint->next->prev = endpoint->prev;
+    endpoint->prev = endpoint->next = NULL;
+    orphans--;
+}
+
+/* ---- identity of sockets ---- */
+
+/* The cookie of a socket; 0 and errno (EBADF, ENOTTY) when fd is none. */
+static uint64_t cookie_of (int fd)
+{
+    uint64_t cookie = 0;
+    socklen_t size = sizeof cookie;
+    if (getsockopt (fd, SOL_SOCKET, SO_COOKIE, &cookie, &size) == 0)
+        return cookie;
+    if (errno != EBADF)
+        errno = ENOTTY;
+    return 0;
+}
+
+bool endpoint_owns (const struct endpoint *endpoint, int fd)
+{
+    return cookie_of (fd) == atomic_load (&endpoint->cookie);
+}
+
+/* True when a descriptor of this process still is the socket. */
+static bool *find_inodes (struct endpoint **wanted, unsigned n)
+{
+    bool *found = calloc (n, sizeof *found);
+    DIR *dir = found ? opendir ("/proc/self/fd") : NULL;
+    if (!dir) {
+        free (found);
+        return NULL;
+    }
+    for (struct dirent *entry; (entry = readdir (dir));) {
+        struct stat st;
+        if (entry->d_name[0] == '.' || fstat (atoi (entry->d_name), &st) != 0
+            || !S_ISSOCK (st.st_mode))
+            continue;
+        for (unsigned i = 0; i < n; i++)
+            if (wanted[i]->inode == st.st_ino)
+                found[i] = true;
+    }
+    closedir (dir);
+    return found;
+}
+
+/* Drops the orphans that have no descriptor left in this process. */
+static void collect_orphans (void)
+{
+    unsigned n = 0;
+    pthread_mutex_lock (&table_lock);
+    struct endpoint **list =
+      orphans ? malloc (orphans * sizeof *list) : NULL;
+    if (list)
+        for (struct endpoint *e = all; e; e = e->next)
+            if (e->known_fds == 0)
+                list[n++] = e;
+    bool *found = n ? find_inodes (list, n) : NULL;
+    unsigned dead = 0;
+    for (unsigned i = 0; found && i < n; i++)
+        if (!found[i]) {
+            list_remove (list[i]);
+            list[dead++] = list[i];
+        }
+    pthread_mutex_unlock (&table_lock);
+    for (unsigned i = 0; i < dead; i++)
+        endpoint_put (list[i]);
+    free (found);
+    free (list);
+}
+
+void endpoint_collect_garbage (void)
+{
+    pthread_mutex_lock (&table_lock);
+    for (int fd = 0; fd < LEAF_SIZE * LEAVES; fd++) {
+        if (!table[fd / LEAF_SIZE]) {
+            fd += LEAF_SIZE - 1;
+            continue;
+        }
+        struct endpoint **slot = slot_of (fd, false);
+        if (*slot && !endpoint_owns (*slot, fd))
+            table_clear (slot);
+    }
+    pthread_mutex_unlock (&table_lock);
+    collect_orphans ();
+}
+
+/* ---- fork ---- */
+
+static void before_fork (void)
+{
+    pthread_mutex_lock (&table_lock);
+}
+
+static void after_fork_in_parent (void)
+{
+    pthread_mutex_unlock (&table_lock);
+}
+
+/* Only the forking thread lives on: nobody else holds or waits any more. */
+static void after_fork_in_child (void)
+{
+    pthread_mutex_init (&table_lock, NULL);
+    for (struct endpoint *e = all; e; e = e->next) {
+        pthread_mutex_init (&e->lock, NULL);
+        e->waiters = NULL;
+    }
+    port_after_fork ();
+    timer_after_fork ();
+}
+
+static void watch_forks (void)
+{
+    pthread_atfork (before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+/* ---- endpoints ---- */
+
+struct endpoint *endpoint_create (int fd)
+{
+    struct stat st;
+    pthread_once (&fork_once, watch_forks);
+    if (orphans >= ORPHAN_BATCH)
+        collect_orphans ();
+    struct endpoint *endpoint = calloc (1, sizeof *endpoint);
+    if (!endpoint)
+        return NULL;
+    endpoint->cookie = cookie_of (fd);
+    endpoint->inode = fstat (fd, &st) == 0 ? st.st_ino : 0;
+    endpoint->refs = 2; /* the list's and the caller's */
+    pthread_mutex_init (&endpoint->lock, NULL);
+
+    pthread_mutex_lock (&table_lock);
+    struct endpoint **slot = slot_of (fd, true);
+    if (slot) {
+        endpoint->next = all;
+        if (all)
+            all->prev = endpoint;
+        all = endpoint;
+        orphans++;
+        table_set (slot, endpoint);
+    }
+    pthread_mutex_unlock (&table_lock);
+    if (!slot) {
+        free (endpoint);
+        errno = ENOMEM;
+        return NULL;
+    }
+    return endpoint;
+}
+
+void endpoint_put (struct endpoint *endpoint)
+{
+    if (atomic_fetch_sub (&endpoint->refs, 1) > 1)
+        return;
+    const int saved = errno;
+    port_release (endpoint);
+    segment_unmap (endpoint->segment);
+    pthread_mutex_destroy (&endpoint->lock);
+    free (endpoint);
+    errno = saved;
+}
+
+struct endpoint *endpoint_get (int fd)
+{
+    const uint64_t cookie = cookie_of (fd);
+    const int error = errno;
+    pthread_mutex_lock (&table_lock);
+    struct endpoint **slot = slot_of (fd, false);
+    struct endpoint *endpoint = slot ? *slot : NULL;
+    if (endpoint && (cookie == 0 || endpoint->cookie != cookie)) {
+        table_clear (slot);
+        endpoint = NULL;
+    }
+    if (!endpoint && cookie != 0) {
+        for (endpoint = all; endpoint; endpoint = endpoint->next)
+            if (endpoint->cookie == cookie)
+                break;
+        slot = endpoint ? slot_of (fd, true) : NULL;
+        if (slot)
+            table_set (slot, endpoint);
+    }
+    if (endpoint)
+        atomic_fetch_add (&endpoint->refs, 1);
+    pthread_mutex_unlock (&table_lock);
+    if (!endpoint)
+        errno = cookie ? ENOTTY : error;
+    return endpoint;
+}
+
+bool endpoint_renew_socket (struct endpoint *endpoint, int fd)
+{
+    struct stat st;
+    const int fd_flags = fcntl (fd, F_GETFD);
+    const int status = fcntl (fd, F_GETFL);
+    const int fresh = socket (
+      AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | (status & O_NONBLOCK), 0);
+    if (fresh < 0)
+        return false;
+    const uint64_t cookie = cookie_of (fresh);
+    endpoint->inode = fstat (fresh, &st) == 0 ? st.st_ino : 0;
+    pthread_mutex_lock (&table_lock);
+    const bool done =
+      endpoint_owns (endpoint, fd)
+      && dup3 (fresh, fd, fd_flags & FD_CLOEXEC ? O_CLOEXEC : 0) == fd;
+    if (done)
+        atomic_store (&endpoint->cookie, cookie);
+    pthread_mutex_unlock (&table_lock);
+    close (fresh);
+    return done;
+}
+
+/*
+ * Closes fd; true when the file behind it lives on: duplicated, inherited by
+ * another process, or held by a system call. An epoll set lists a file for
+ * exactly as long.
+ */
+static bool close_and_watch (int fd, int *rc)
+{
+    char text[512];
+    bool alive = true;
+    struct epoll_event event = {0, {0}};
+    const int watch = epoll_create1 (EPOLL_CLOEXEC);
+    const bool watching =
+      watch >= 0 && epoll_ctl (watch, EPOLL_CTL_ADD, fd, &event) == 0;
+    *rc = close (fd);
+    if (watching) {
+        snprintf (text, sizeof text, "/proc/self/fdinfo/%d", watch);
+        const int info = open (text, O_RDONLY | O_CLOEXEC);
+        const ssize_t n = info < 0 ? -1 : read (info, text, sizeof text - 1);
+        if (n >= 0) {
+            text[n] = '\0';
+            alive = strstr (text, "tfd:") != NULL;
+        }
+        if (info >= 0)
+            close (info);
+    }
+    if (watch >= 0)
+        close (watch);
+    return alive;
+}
+
+int endpoint_close (struct endpoint *endpoint, int fd)
+{
+    int rc;
+    pthread_mutex_lock (&table_lock);
+    struct endpoint **slot = slot_of (fd, false);
+    if (slot && *slot == endpoint)
+        table_clear (slot);
+    bool orphan = endpoint->known_fds == 0;
+    pthread_mutex_unlock (&table_lock);
+
+    if (!orphan)
+        return close (fd);
+    if (close_and_watch (fd, &rc)) {
+        bool *found = find_inodes (&endpoint, 1);
+        orphan = found && !*found;
+        free (found);
+    }
+    if (orphan) {
+        pthread_mutex_lock (&table_lock);
+        /* Another thread may have filed or dropped it meanwhile. */
+        orphan = endpoint->known_fds == 0
+                 && (endpoint->prev || all == endpoint);
+        if (orphan)
+            list_remove (endpoint);
+        pthread_mutex_unlock (&table_lock);
+        if (orphan)
+            endpoint_put (endpoint);
+    }
+    return rc;
+}
+
+bool endpoint_is_connected (const struct endpoint *endpoint)
+{
+    const int state = atomic_load (&endpoint->state);
+    return state == STATE_CONNECTED
+           || (state == STATE_PENDING && endpoint->segment
+               && atomic_load (&endpoint->segment->request)
+                    == REQUEST_ACCEPTED);
+}
+
+bool endpoint_is_hung_up (int fd)
+{
+    struct pollfd p = {fd, 0, 0};
+    return poll (&p, 1, 0) == 1 && (p.revents & POLLHUP) != 0;
+}

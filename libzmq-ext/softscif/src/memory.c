@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Asks the kernel whether user memory can be touched, so that a bad address
+ * is EFAULT as from the driver and not a signal. Each probe is a system call
+ * that has no effect but copying a few bytes from or to the address.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+#define KERNEL_SIGSET_SIZE (_NSIG / 8)
+#define NO_SUCH_HOW 77
+
+static uintptr_t page_size (void)
+{
+    return (uintptr_t) sysconf (_SC_PAGESIZE);
+}
+
+/* rt_sigprocmask copies the set in before it rejects an unknown "how". */
+static bool probe_read (uintptr_t address)
+{
+    return syscall (SYS_rt_sigprocmask, NO_SUCH_HOW,
+                    address & ~(uintptr_t) (KERNEL_SIGSET_SIZE - 1), NULL,
+                    KERNEL_SIGSET_SIZE)
+             == 0
+           || errno != EFAULT;
+}
+
+/* Without a new set it only stores the current one. */
+static bool probe_write (uintptr_t address)
+{
+    return syscall (SYS_rt_sigprocmask, SIG_BLOCK, NULL, address,
+                    KERNEL_SIGSET_SIZE)
+             == 0
+           || errno != EFAULT;
+}
+
+bool memory_is_readable (const void *address, size_t len)
+{
+    const uintptr_t page = page_size ();
+    const uintptr_t start = (uintptr_t) address;
+    const int saved = errno;
+    if (len == 0)
+        return true;
+    if (start < page || start + len < start)
+        return false; /* nothing is mapped at null */
+    bool ok = probe_read (start);
+    for (uintptr_t p = (start | (page - 1)) + 1; ok && p && p < start + len;
+         p += page)
+        ok = probe_read (p);
+    errno = saved;
+    return ok;
+}
+
+bool memory_is_writable (void *address, size_t len)
+{
+    const uintptr_t page = page_size ();
+    const uintptr_t start = (uintptr_t) address;
+    const int saved = errno;
+    if (len == 0)
+        return true;
+    if (start < page || start + len < start)
+        return false; /* nothing is mapped at null */
+    bool ok;
+    if (len < KERNEL_SIGSET_SIZE) {
+        const ssize_t n = getrandom (address, len, GRND_NONBLOCK);
+        ok = n == (ssize_t) len || (n < 0 && errno != EFAULT);
+    } else {
+        const uintptr_t last = start + len - KERNEL_SIGSET_SIZE;
+        ok = probe_write (start);
+        for (uintptr_t p = (start | (page - 1)) + 1; ok && p && p < start + len;
+             p += page)
+            ok = probe_write (p < last ? p : last);
+    }
+    errno = saved;
+    return ok;
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Ports are names of sockets in the abstract name space, which vanish with
+ * their last descriptor however a process ends. A bound endpoint's own socket
+ * has the name of its port. An accepted endpoint's socket cannot have a name
+ * of its own, so each process that accepted on a port claims it by one extra
+ * socket for as long as such endpoints live.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+#define PORT_FIRST_AUTOMATIC (SCIF_PORT_RSVD + 1)
+#define PORT_LAST 65535
+#define CLAIM_TRIES 100
+
+struct claim
+{
+    struct claim *next;
+    uint16_t port;
+    int fd; /* -1 when another process has the claim */
+    unsigned refs;
+};
+
+static pthread_mutex_t claims_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct claim *claims;
+
+struct name
+{
+    struct sockaddr_un address;
+    socklen_t size;
+};
+
+static struct name name_of (uint16_t node, uint16_t port, const char *suffix)
+{
+    struct name name;
+    memset (&name, 0, sizeof name);
+    name.address.sun_family = AF_UNIX;
+    const int n = snprintf (name.address.sun_path + 1,
+                            sizeof name.address.sun_path - 1,
+                            "softscif/%s/%u/%u%s", config_get ()->realm,
+                            (unsigned) node, (unsigned) port, suffix);
+    name.size = (socklen_t) (offsetof (struct sockaddr_un, sun_path) + 1
+                             + (size_t) n);
+    return name;
+}
+
+static int bind_to (int fd, const struct name *name)
+{
+    return bind (fd, (const struct sockaddr *) &name->address, name->size) == 0
+             ? 0
+             : errno;
+}
+
+/* A new socket with the name, or -1 and errno. */
+static int named_socket (const struct name *name)
+{
+    const int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    const int error = bind_to (fd, name);
+    if (error) {
+        close (fd);
+        errno = error;
+        return -1;
+    }
+    return fd;
+}
+
+static bool is_claimed (uint16_t port)
+{
+    const struct name name = name_of (config_get ()->node, port, "/accepted");
+    const int fd = named_socket (&name);
+    if (fd < 0)
+        return errno == EADDRINUSE;
+    close (fd);
+    return false;
+}
+
+/* 0, or EADDRINUSE and the like. */
+static int try_port (int fd, uint16_t port)
+{
+    const struct name name = name_of (config_get ()->node, port, "");
+    return is_claimed (port) ? EADDRINUSE : bind_to (fd, &name);
+}
+
+/* The lowest port from first up that no socket has as its name. */
+static unsigned next_unnamed (unsigned first)
+{
+    const int scout = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    unsigned port = first;
+    for (; scout >= 0 && port <= PORT_LAST; port++) {
+        const struct name name =
+          name_of (config_get ()->node, (uint16_t) port, "");
+        if (bind_to (scout, &name) != EADDRINUSE)
+            break;
+    }
+    if (scout >= 0)
+        close (scout);
+    return port;
+}
+
+static int bind_automatic (int fd, uint16_t *port)
+{
+    for (unsigned p = PORT_FIRST_AUTOMATIC;; p++) {
+        p = next_unnamed (p);
+        if (p > PORT_LAST)
+            return ENOSPC;
+        const int error = try_port (fd, (uint16_t) p);
+        if (error != EADDRINUSE) {
+            *port = (uint16_t) p;
+            return error;
+        }
+    }
+}
+
+int port_bind (struct endpoint *endpoint, int fd, uint16_t port)
+{
+    int error;
+    if (port == 0) {
+        error = bind_automatic (fd, &port);
+    } else {
+        error = try_port (fd, port);
+        if (error == EADDRINUSE) {
+            /* Perhaps held by endpoints that were closed behind our back. */
+            endpoint_collect_garbage ();
+            error = try_port (fd, port);
+        }
+    }
+    if (error) {
+        errno = error == EADDRINUSE ? EINVAL : error;
+        return -1;
+    }
+    endpoint->port = port;
+    return port;
+}
+
+bool port_rebind (struct endpoint *endpoint, int fd)
+{
+    const struct name name =
+      name_of (config_get ()->node, endpoint->port, "");
+    return bind_to (fd, &name) == 0;
+}
+
+void port_share (struct endpoint *endpoint, uint16_t port)
+{
+    endpoint->port = port;
+    pthread_mutex_lock (&claims_lock);
+    struct claim *claim = claims;
+    while (claim && claim->port != port)
+        claim = claim->next;
+    if (!claim && (claim = calloc (1, sizeof *claim))) {
+        const struct name name =
+          name_of (config_get ()->node, port, "/accepted");
+        claim->port = port;
+        /* Someone who looks whether the port is free has it for a moment. */
+        for (int i = 0; i < CLAIM_TRIES; i++) {
+            claim->fd = named_socket (&name);
+            if (claim->fd >= 0 || errno != EADDRINUSE)
+                break;
+            sched_yield ();
+        }
+        claim->next = claims;
+        claims = claim;
+    }
+    if (claim)
+        claim->refs++;
+    endpoint->claim = claim;
+    pthread_mutex_unlock (&claims_lock);
+}
+
+void port_release (struct endpoint *endpoint)
+{
+    struct claim *claim = endpoint->claim;
+    endpoint->claim = NULL;
+    endpoint->port = 0;
+    if (!claim)
+        return;
+    pthread_mutex_lock (&claims_lock);
+    if (--claim->refs == 0) {
+        struct claim **link = &claims;
+        while (*link != claim)
+            link = &(*link)->next;
+        *link = claim->next;
+        if (claim->fd >= 0)
+            close (claim->fd);
+        free (claim);
+    }
+    pthread_mutex_unlock (&claims_lock);
+}
+
+void port_after_fork (void)
+{
+    pthread_mutex_init (&claims_lock, NULL);
+}
+
+int port_dial (int fd, const struct scif_portID *dst)
+{
+    const struct name name = name_of (dst->node, dst->port, "");
+    /* A full backlog would block; one tick is the shortest there is. */
+    struct timeval limit = {0, 1};
+    setsockopt (fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    int rc;
+    do
+        rc = connect (fd, (const struct sockaddr *) &name.address, name.size);
+    while (rc != 0 && errno == EINTR);
+    const int error = rc == 0 ? 0 : errno;
+    limit.tv_usec = 0;
+    setsockopt (fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    return error;
+}
