@@ -103,12 +103,10 @@ void recv_payload (void *socket, uint32_t stream, uint64_t sequence, size_t size
 size_t mixed_size (uint64_t sequence, size_t largest)
 {
     uint64_t random = mix (sequence ^ 0x5ca1ab1e);
-    //  Each halving of the chance doubles the size, from 64 bytes on.
+    //  From 64 bytes on, five of eight go on to the next doubling.
     size_t limit = 64;
-    while (limit < largest && (random & 1)) {
-        random >>= 1;
-        limit *= 2;
-    }
+    for (; limit < largest && (random & 7) < 5; limit *= 2)
+        random = mix (random);
     return mix (random ^ sequence) % (limit + 1);
 }
 }

@@ -26,7 +26,7 @@ void recv_payload (void *socket, uint32_t stream, uint64_t sequence, size_t size
 /// Whether these bytes are that payload.
 bool is_payload (const void *data, size_t size, uint32_t stream, uint64_t sequence);
 
-/// Size of message `sequence` in a mixed run: from 0 to `largest` bytes. The chance of a size falls with the size,
-/// so that every octave up to `largest` adds about the same number of bytes. The same on both sides.
+/// Size of message `sequence` in a mixed run: from 0 to `largest` bytes (a power of two). Most are small, and each
+/// doubling of the size adds a quarter more bytes than the one before. The same on both sides.
 size_t mixed_size (uint64_t sequence, size_t largest);
 }

@@ -142,7 +142,8 @@ Running start (const Scenario &scenario)
         dup2 (log, log_fd);
         //  Also keeps the number free in the scenario itself: its peers have their control channel there.
         dup2 (null, control_fd);
-        for (int fd = control_fd + 1; fd < 64; ++fd)
+        //  What the caller left open is none of the scenario's business.
+        for (int fd = control_fd + 1; fd < 1024; ++fd)
             close (fd);
         sigset_t none;
         sigemptyset (&none);

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: MPL-2.0
+//
+// Peers that are not libzmq, or pretend to be: the listener drops them and goes on serving others.
+
+#include "common_sides.hpp"
+#include "payload.hpp"
+#include "process.hpp"
+#include "raw.hpp"
+
+#include <unistd.h>
+
+#include <random>
+
+using namespace tt;
+
+namespace
+{
+const int handshake_ms = 300;
+
+//  Echoes with a short handshake time, so that silent strangers do not pile up.
+SIDE (guarded_echo)
+{
+    Ctx context;
+    Sock router (context, ZMQ_ROUTER);
+    router.set (ZMQ_HANDSHAKE_IVL, handshake_ms);
+    router.set64 (ZMQ_MAXMSGSIZE, 1 << 20);
+    attach (router, args);
+    echo_until_told (router);
+}
+
+//  A listener under attack, and a well-behaved client that must not notice.
+class Besieged
+{
+  public:
+    Besieged () : _echo ("guarded_echo"), endpoint (_echo.value ("endpoint")), _dealer (_context, ZMQ_DEALER)
+    {
+        _dealer.connect (endpoint);
+        ping_until_answered (_dealer, 5000);
+        _descriptors = descriptor_count (_echo.pid ());
+        _resident = resident_kib (_echo.pid ());
+    }
+
+    //  The connection that was there all the time still answers.
+    void check_served ()
+    {
+        const double took = ping_until_answered (_dealer, 5000);
+        if (took > bound_ms (1000))
+            FAIL ("a round trip took %.0f ms", took);
+    }
+
+    //  In the end newcomers are served too, and nothing of the strangers is left.
+    void check_unharmed ()
+    {
+        check_served ();
+        {
+            Ctx context;
+            Sock dealer (context, ZMQ_DEALER);
+            dealer.connect (endpoint);
+            ping_until_answered (dealer, 5000);
+            //  Content as well, not only signs of life.
+            for (int i = 0; i < 20; ++i) {
+                send_payload (dealer.get (), 1, i, 30000);
+                recv_payload (dealer.get (), 1, i, 30000);
+            }
+        }
+        if (!eventually (5000, [this] { return descriptor_count (_echo.pid ()) <= _descriptors; })) {
+            for (const std::string &descriptor : descriptors (_echo.pid ()))
+                note ("open in the listener: %s", descriptor.c_str ());
+            FAIL ("the listener had %zu descriptors and has %zu", _descriptors, descriptor_count (_echo.pid ()));
+        }
+        const long growth = resident_kib (_echo.pid ()) - _resident;
+        note ("the listener grew by %ld KiB", growth);
+        CHECK (growth < 32 * 1024);
+        check_idle (_echo.pid (), 500, "the listener afterwards");
+        _echo.tell ("end");
+        _echo.finish ();
+    }
+
+  private:
+    Peer _echo;
+
+  public:
+    const std::string endpoint;
+
+  private:
+    Ctx _context;
+    Sock _dealer;
+    size_t _descriptors = 0;
+    long _resident = 0;
+};
+
+std::string random_bytes (std::mt19937 &random, size_t size)
+{
+    std::string bytes (size, '\0');
+    for (char &c : bytes)
+        c = static_cast<char> (random ());
+    return bytes;
+}
+
+//  What the listener says first to anybody: a greeting of ZMTP, or what the transport puts before it.
+std::string first_words (const std::string &endpoint)
+{
+    RawPeer peer (endpoint);
+    const std::string bytes = peer.recv (64, 150);
+    note ("a stranger is greeted with %zu bytes: %s", bytes.size (), show (bytes).c_str ());
+    return bytes;
+}
+
+//  A greeting of ZMTP 3.1 with the NULL mechanism.
+std::string zmtp_greeting ()
+{
+    std::string greeting ("\xff\0\0\0\0\0\0\0\1\x7f\3\1NULL", 16);
+    greeting.resize (64, '\0');
+    return greeting;
+}
+}
+
+SCENARIO_SCALED (hostile_random_bytes, 30, 120)
+{
+    Besieged listener;
+    std::mt19937 random (20161);
+    for (int i = 0; i < scaled (60, 2000); ++i) {
+        RawPeer peer (listener.endpoint);
+        peer.send (random_bytes (random, 1 + random () % 4000));
+        if (i % 3 == 0)
+            peer.closed_within (20);
+        if (i % 20 == 0)
+            listener.check_served ();
+    }
+    listener.check_unharmed ();
+}
+
+SCENARIO (hostile_half_a_greeting, 30)
+{
+    Besieged listener;
+    const std::string greeting = zmtp_greeting ();
+    std::vector<RawPeer> silent;
+    for (size_t size = 1; size < greeting.size (); size += 7) {
+        silent.emplace_back (listener.endpoint);
+        CHECK (silent.back ().send (greeting.substr (0, size)));
+    }
+    listener.check_served ();
+    //  The listener's handshake time ends them all; closing is the listener's part.
+    for (RawPeer &peer : silent)
+        CHECK (peer.closed_within (3000));
+    silent.clear ();
+    //  And the other way round: the stranger closes half-way.
+    for (size_t size = 1; size < greeting.size (); size += 5)
+        RawPeer (listener.endpoint).send (greeting.substr (0, size));
+    listener.check_unharmed ();
+}
+
+SCENARIO_SCALED (hostile_immediate_close, 30, 120)
+{
+    Besieged listener;
+    for (int i = 0; i < scaled (200, 5000); ++i) {
+        RawPeer peer (listener.endpoint);
+        if (i % 50 == 0)
+            listener.check_served ();
+    }
+    listener.check_unharmed ();
+}
+
+//  Many connections that say nothing, all open at once.
+SCENARIO (hostile_connect_flood, 40)
+{
+    Besieged listener;
+    {
+        std::vector<RawPeer> flood;
+        for (int i = 0; i < scaled (150, 400); ++i) {
+            flood.emplace_back (listener.endpoint);
+            if (i % 25 == 0)
+                listener.check_served ();
+        }
+        listener.check_served ();
+    }
+    listener.check_unharmed ();
+}
+
+//  The listener's own first words back to it: each as it is, cut short, and with one byte changed.
+SCENARIO_SCALED (hostile_first_words_reflected, 40, 300)
+{
+    Besieged listener;
+    const std::string words = first_words (listener.endpoint);
+    CHECK (words.size () >= 10);
+    std::mt19937 random (2022);
+    const auto attack = [&] (const std::string &bytes) {
+        RawPeer peer (listener.endpoint);
+        peer.send (bytes);
+        peer.recv (64, 5);
+        peer.send (random_bytes (random, 200));
+        peer.recv (64, 5);
+    };
+    attack (words);
+    for (size_t size = 1; size < words.size (); size += scaled (9, 1))
+        attack (words.substr (0, size));
+    for (size_t at = 0; at < words.size (); ++at)
+        for (int i = 0; i < scaled (1, 20); ++i) {
+            std::string changed = words;
+            changed[at] = static_cast<char> (changed[at] ^ (1 + random () % 255));
+            attack (changed);
+            if (at % 16 == 0)
+                listener.check_served ();
+        }
+    listener.check_unharmed ();
+}
+
+//  A greeting in order, then frames that lie about their size, or are none.
+SCENARIO (hostile_frames_after_greeting, 30)
+{
+    Besieged listener;
+    std::mt19937 random (4096);
+    const std::string words = first_words (listener.endpoint);
+    for (int i = 0; i < 60; ++i) {
+        RawPeer peer (listener.endpoint);
+        //  Whatever the transport says before ZMTP is answered in kind, so that the bytes reach the engine.
+        if (words[0] != '\xff')
+            peer.send (words);
+        peer.send (zmtp_greeting ());
+        peer.recv (64, 10);
+        const std::string frames[] = {
+          std::string ("\6\xff\xff\xff\xff\xff\xff\xff\xff", 9), std::string ("\2\x7f\xff\xff\xff\xff\xff\xff\xff", 9),
+          std::string ("\4\0", 2), std::string ("\4\5\5READ", 7), random_bytes (random, 300), std::string (4000, '\0')};
+        peer.send (frames[i % 6]);
+        peer.closed_within (5);
+        if (i % 15 == 0)
+            listener.check_served ();
+    }
+    listener.check_unharmed ();
+}
+
+//  The same for the side that connects: its listener is a stranger.
+SCENARIO (hostile_listener, 40)
+{
+    std::mt19937 random (1088);
+    RawListener stranger (64);
+    Peer echo ("echo");
+    const std::string healthy = echo.value ("endpoint");
+    Ctx context;
+    Sock dealer (context, ZMQ_DEALER);
+    dealer.connect (healthy);
+    ping_until_answered (dealer, 5000);
+    for (int i = 0; i < scaled (25, 300); ++i) {
+        //  A socket of its own each time: after a breach of protocol libzmq does not come back.
+        Sock victim (context, ZMQ_DEALER);
+        victim.set (ZMQ_HANDSHAKE_IVL, handshake_ms).set (ZMQ_LINGER, 0).connect (stranger.endpoint ());
+        RawPeer peer = stranger.accept ();
+        switch (i % 4) {
+            case 0:
+                break;
+            case 1:
+                peer.send (random_bytes (random, 1 + random () % 3000));
+                peer.closed_within (20);
+                break;
+            case 2:
+                //  Its own first words.
+                peer.send (peer.recv (10, 100));
+                peer.send (random_bytes (random, 100));
+                break;
+            case 3:
+                peer.send (zmtp_greeting ());
+                peer.send (random_bytes (random, 400));
+                peer.closed_within (20);
+                break;
+        }
+        if (i % 5 == 0)
+            CHECK (ping_until_answered (dealer, 5000) < bound_ms (1000));
+    }
+    ping_until_answered (dealer, 5000);
+    dealer.close ();
+    const double took = context.term ();
+    CHECK (took < bound_ms (1000));
+}
