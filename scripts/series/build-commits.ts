@@ -51,9 +51,14 @@ export function buildCommits(repo: Repository, options: BuildOptions): Promise<B
     const upstream = new Set(listed.split('\0'))
     const commits: SeriesCommit[] = []
     let parent = options.base
-    let tree = (await repo.git(['write-tree'], index)).trim()
-    const misfit = (more: Pick<Misfit, 'said' | 'patch' | 'existing'>, at: number): BuildResult => {
+    let tree = ''
+    const writeTree = async (): Promise<string> => (await repo.git(['write-tree'], index)).trim()
+    const misfit = async (
+      more: Pick<Misfit, 'said' | 'patch' | 'existing'>,
+      at: number,
+    ): Promise<BuildResult> => {
       const entry = options.entries[at] as ResolvedEntry
+      tree = await writeTree()
       return { kind: 'misfit', misfit: { index: at, entry, parent, done: commits, tree, ...more } }
     }
     for (const [at, entry] of options.entries.entries()) {
@@ -62,10 +67,9 @@ export function buildCommits(repo: Repository, options: BuildOptions): Promise<B
       for (const patch of entry.patches) {
         const said = await applyPatch(repo, patch.bytes, scratch, indexFile)
         if (said !== undefined) return misfit({ patch, said }, at)
-        tree = (await repo.git(['write-tree'], index)).trim()
       }
       await addFiles(repo, entry, scratch, indexFile)
-      tree = (await repo.git(['write-tree'], index)).trim()
+      tree = await writeTree()
       const id = await commitTree(repo, tree, parent, entry, options)
       commits.push(describe(id, entry))
       parent = id
