@@ -2,10 +2,13 @@
 import { join } from 'node:path'
 import { applySeries, workDirOf } from '../series/apply.ts'
 import { loadSeries } from '../series/manifest.ts'
-import type { Series } from '../series/types.ts'
+import type { AppliedTree, Series } from '../series/types.ts'
+import { ExitCode } from '../ui/errors.ts'
 import type { Step } from '../ui/steps.ts'
+import { table } from '../ui/table.ts'
 import { type Artifacts, need } from './artifacts.ts'
-import type { CommandInput } from './command.ts'
+import type { Command, CommandInput } from './command.ts'
+import { fetchStep } from './fetch.ts'
 
 /** The series of this repository; mistakes in it are a UserError (exit code 2). */
 export function projectSeries(input: CommandInput): Promise<Series> {
@@ -40,4 +43,45 @@ export async function applyStep(input: CommandInput, artifacts: Artifacts): Prom
       return { status, detail: `${work.action}: ${work.reason}` }
     },
   }
+}
+
+export const apply: Command = {
+  name: 'apply',
+  summary: 'Make the work tree: upstream with one commit per entry of the series',
+  options: [
+    {
+      flag: '--discard',
+      describe: 'Throw away edits of the work tree (they stay in refs/scif/kept-*)',
+    },
+  ],
+  examples: ['./build apply', './build apply --release 4.3.4', './build apply --discard'],
+  plan: async (input) => {
+    const artifacts: Artifacts = {}
+    return {
+      steps: [fetchStep(input, artifacts), await applyStep(input, artifacts)],
+      report: async () => {
+        const work = need(artifacts, 'work')
+        return {
+          exitCode: ExitCode.done,
+          data: { schemaVersion: 1, ...work },
+          text: describe(work),
+          next: [`./build compile --release ${work.release}`],
+        }
+      },
+    }
+  },
+}
+
+function describe(work: AppliedTree): string {
+  const rows = work.commits.map(({ id, slug, subject, variant }) => [
+    id.slice(0, 12),
+    slug,
+    variant ?? '',
+    subject,
+  ])
+  return [
+    `libzmq ${work.release} in ${work.workDir}: ${work.reason}`,
+    '',
+    table(['commit', 'entry', 'variant', 'subject'], rows),
+  ].join('\n')
 }

@@ -3,6 +3,7 @@ import { chmod, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { processName } from '../system/identity.ts'
 import { lockOf } from './apply.ts'
 import { addLine, failureOf, inLab, type Lab, numbered, standardSeries } from './testing.ts'
 
@@ -260,19 +261,31 @@ test('below the supported releases: exit code 2, and nothing is tried', () =>
     assert.match(error.message, 'libzmq 4.3.2 is not supported: the series is for >=4.3.3.')
   }))
 
-test('two runs at once: one works, the other says so; a lock of the dead is taken over', () =>
+test('two runs at once: the second waits for the first, or gives up when it takes too long', () =>
   inLab(async (lab) => {
     const source = await standardSeries(lab)
-    const both = await Promise.allSettled([lab.apply(source), lab.apply(source)])
-    const failed = both.filter((one) => one.status === 'rejected')
-    assert.is(failed.length, 1)
-    assert.match(String(failed[0]?.reason), `Another ./build (process ${process.pid}) is at work`)
-    await lab.write('work/.libzmq-4.3.5.new-99/x', 'of a killed run')
+    const lines: string[] = []
+    const line = (text: string) => lines.push(text)
+    const both = await Promise.all([lab.apply(source, { line }), lab.apply(source, { line })])
+    assert.equal(both.map((tree) => tree.action).sort(), ['applied', 'unchanged'])
+    assert.equal(lines, [`waiting for another ./build (process ${process.pid})`])
+    await writeFile(lockOf(lab.workDir), processName())
+    const error = await failureOf(lab.apply(source, { patience: 0 }))
+    assert.is(error.exitCode, 1)
+    assert.match(error.message, `Another ./build (process ${process.pid}) is at work on libzmq`)
+  }))
+
+test('what killed runs left beside the work tree is swept up', () =>
+  inLab(async (lab) => {
+    const source = await standardSeries(lab)
     // A process of that number may live, but it did not start then.
-    const stale = { pid: process.pid, started: '1' }
-    await writeFile(lockOf(lab.workDir), JSON.stringify(stale))
-    assert.is((await lab.apply(source)).action, 'unchanged')
-    assert.equal(await readdir(join(lab.dir, 'work')), ['libzmq-4.3.5'])
+    const gone = processName().replace(/\d+$/, '1')
+    await lab.write('work/.libzmq-4.3.5.new-99/x', 'half a tree')
+    await lab.write('work/.libzmq-4.3.5.lock', gone)
+    await lab.write(`work/.libzmq-4.3.5.lock.${gone}.abcd`, gone)
+    await lab.write('work/libzmq-4.3.4/mine', 'of another release')
+    assert.is((await lab.apply(source)).action, 'applied')
+    assert.equal(await readdir(join(lab.dir, 'work')), ['libzmq-4.3.4', 'libzmq-4.3.5'])
   }))
 
 test('a folder that apply did not make is left alone', () =>

@@ -2,11 +2,12 @@
 import { readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Context } from '../system/context.ts'
+import { isGone } from '../system/identity.ts'
+import { withLock } from '../system/lock.ts'
 import { ExitCode, UserError } from '../ui/errors.ts'
 import type { FetchedSource } from '../upstream/types.ts'
 import { bringBase } from './base.ts'
 import { buildCommits } from './build-commits.ts'
-import { withLock } from './lock.ts'
 import { examine, misfitError } from './misfit.ts'
 import {
   exists,
@@ -28,6 +29,8 @@ export interface ApplyOptions {
   context: Pick<Context, 'env' | 'signal'>
   /** Throw away edits of the work tree; they stay reachable by the refs in refs/scif/kept-*. */
   discard?: boolean
+  /** How long to wait for another run on the same work tree, in milliseconds; a minute. */
+  patience?: number
   /** Takes what is worth a line of its own. */
   line?: (text: string) => void
 }
@@ -53,11 +56,31 @@ export async function applySeries(options: ApplyOptions): Promise<AppliedTree> {
   const { source, series, workDir, context } = options
   const inputs = seriesInputs(series, source.version)
   const run: Run = { ...options, inputs, seriesHash: hashInputs(inputs) }
-  return withLock(lockOf(workDir), `libzmq ${source.release}`, async () => {
+  return withWorkTree(options, source.release, async () => {
     await sweep(workDir)
     const repo = repositoryAt(workDir, context.env, context.signal)
     return (await exists(workDir)) ? update(repo, run) : create(run)
   })
+}
+
+/** Does the work while no other run is at work on the same work tree. */
+export function withWorkTree<T>(
+  options: Pick<ApplyOptions, 'workDir' | 'context' | 'patience' | 'line'>,
+  release: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  const lock = {
+    wait: options.patience ?? 60_000,
+    signal: options.context.signal,
+    waiting: (pid: number) => options.line?.(`waiting for another ./build (process ${pid})`),
+    busy: (pid: number) =>
+      new UserError({
+        message: `Another ./build (process ${pid}) is at work on libzmq ${release}.`,
+        hint: 'Wait until it has ended, then type the command again.',
+        exitCode: ExitCode.checkFailed,
+      }),
+  }
+  return withLock(lockOf(options.workDir), lock, work)
 }
 
 interface Run extends ApplyOptions {
@@ -68,9 +91,12 @@ interface Run extends ApplyOptions {
 /** Removes what killed runs left beside the work tree. */
 async function sweep(workDir: string): Promise<void> {
   const parent = dirname(workDir)
-  const ours = `.${basename(workDir)}.new-`
+  const lock = `${basename(lockOf(workDir))}.`
   for (const name of await readdir(parent)) {
-    if (name.startsWith(ours)) await rm(join(parent, name), { recursive: true, force: true })
+    const left =
+      name.startsWith(`.${basename(workDir)}.new-`) ||
+      (name.startsWith(lock) && isGone(name.slice(lock.length)))
+    if (left) await rm(join(parent, name), { recursive: true, force: true })
   }
 }
 

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MPL-2.0
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Context } from '../system/context.ts'
+import { countGlue, type Glue } from './glue.ts'
+import { refs, repositoryAt, resolveRev } from './repository.ts'
+import { describeChanges, hashInputs, resolveSeries, seriesInputs } from './resolve.ts'
+import { readJournal, readState } from './state.ts'
+import type { Edits, Series, SeriesCommit } from './types.ts'
+import { findEdits } from './worktree.ts'
+
+/** How a work tree stands to its release and to the series. */
+export interface TreeStatus {
+  workDir: string
+  release: string
+  version: string
+  base: {
+    commit: string
+    tree: string /** Made from an archive, without history. */
+    imported: boolean
+  }
+  head: string
+  /** Of the series as it was applied. */
+  seriesHash: string
+  /** Commits of the series that HEAD still has, and entries that the series has for this version. */
+  applied: { count: number; of: number; commits: readonly SeriesCommit[] }
+  /** What changed in the series since it was applied: "patches/glue.patch changed". */
+  changes: readonly string[]
+  edits: Edits
+  /** Commits above the base that apply did not make. */
+  notExported: number
+  glue: Glue
+  /** A switch of the work tree was killed; the next apply finishes it. */
+  halfDone: boolean
+}
+
+/** The work trees below <out>/work, by the names of their folders. */
+export async function findWorkTrees(out: string): Promise<string[]> {
+  const parent = join(out, 'work')
+  const names = await readdir(parent).catch(() => [])
+  return names
+    .filter((name) => name.startsWith('libzmq-'))
+    .sort()
+    .map((name) => join(parent, name))
+}
+
+/** Looks at a work tree and changes nothing; undefined when apply has not made one there. */
+export async function readStatus(
+  workDir: string,
+  series: Series,
+  context: Pick<Context, 'env' | 'signal'>,
+): Promise<TreeStatus | undefined> {
+  const repo = repositoryAt(workDir, context.env, context.signal)
+  const state = await readState(repo)
+  if (!state) return undefined
+  const inputs = seriesInputs(series, state.version)
+  const head = (await resolveRev(repo, 'HEAD')) ?? state.head
+  const above = (await repo.git(['rev-list', `${refs.base}..${head}`])).split('\n').filter(Boolean)
+  const made = new Set(state.commits.map((commit) => commit.id))
+  const subject = await repo.git(['log', '-1', '--format=%ae', state.base])
+  return {
+    workDir,
+    release: state.release,
+    version: state.version,
+    base: {
+      commit: state.base,
+      tree: state.baseTree,
+      imported: subject.trim() === 'import@libzmq.invalid',
+    },
+    head,
+    seriesHash: state.seriesHash,
+    applied: {
+      count: above.filter((id) => made.has(id)).length,
+      of: resolveSeries(series, state.version).length,
+      commits: state.commits,
+    },
+    changes: hashInputs(inputs) === state.seriesHash ? [] : describeChanges(state.inputs, inputs),
+    edits: await findEdits(repo, state.head),
+    notExported: above.filter((id) => !made.has(id)).length,
+    glue: await countGlue(repo, state.base, head),
+    halfDone: (await readJournal(repo)) !== undefined,
+  }
+}
