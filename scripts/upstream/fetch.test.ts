@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
 import { existsSync } from 'node:fs'
-import { appendFile, mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import type { RequestListener } from 'node:http'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { uniqueName } from '../system/identity.ts'
+import { run } from '../system/run.ts'
 import { ExitCode } from '../ui/errors.ts'
 import { inLab, type Lab, refusing, serving, userError } from './testing.ts'
 
@@ -77,7 +78,6 @@ test('what is in an archive beside the tree never gets into the cache', () =>
     await mkdir(join(extra, '.git', 'hooks'), { recursive: true })
     await writeFile(join(extra, '.git', 'hooks', 'post-checkout'), '#!/bin/sh\n')
     await mkdir(join(extra, 'empty'))
-    const { run } = await import('../system/run.ts')
     const tar = ['tar', '-rf', plain, '-C', lab.dir, 'libzmq-4.3.5']
     assert.is((await run(tar, { cwd: lab.dir, env: lab.env })).exitCode, 0)
     const body = await readFile(plain)
@@ -263,7 +263,6 @@ test('what a killed run has left is removed, what a live one is at work on stays
     await utimes(old, yesterday, yesterday)
     await lab.fetch({ release: '4.3.5' })
     assert.equal([gone, foreign, old, alive].map(existsSync), [false, true, false, true])
-    const { rm } = await import('node:fs/promises')
     await rm(alive, { recursive: true })
     await rm(foreign, { recursive: true })
   }))
