@@ -9,33 +9,40 @@ export function diskError(error: unknown, folder: string): UserError | undefined
   const kind = kindOf(error)
   if (kind === undefined) return undefined
   const path = (error as NodeJS.ErrnoException).path
-  const where = path === undefined || path.startsWith(folder) ? folder : path
+  const inside = path === undefined || path.startsWith(folder)
+  const where = inside ? folder : path
+  const messages = {
+    full: `The disk of ${where} is full.`,
+    unusable: inside ? `${where} cannot be written to.` : `${where} cannot be read or written to.`,
+  }
   const full = kind === 'full'
   return new UserError({
-    message: full ? `The disk of ${where} is full.` : `${where} cannot be written to.`,
+    message: messages[kind],
     ...(error instanceof Error ? { details: error.message } : {}),
     hint: full
       ? 'Free some space, or give another folder with --out.'
-      : 'Give another folder with --out.',
+      : inside
+        ? 'Give another folder with --out.'
+        : 'See who may read it, and whether it is what was meant.',
     exitCode: ExitCode.missing,
     cause: error,
   })
 }
 
-const codes: Record<string, 'full' | 'unwritable'> = {
+const codes: Record<string, 'full' | 'unusable'> = {
   ENOSPC: 'full',
   EDQUOT: 'full',
-  EACCES: 'unwritable',
-  EPERM: 'unwritable',
-  EROFS: 'unwritable',
-  ENOTDIR: 'unwritable',
-  EEXIST: 'unwritable',
+  EACCES: 'unusable',
+  EPERM: 'unusable',
+  EROFS: 'unusable',
+  ENOTDIR: 'unusable',
+  EEXIST: 'unusable',
 }
 
-function kindOf(error: unknown): 'full' | 'unwritable' | undefined {
+function kindOf(error: unknown): 'full' | 'unusable' | undefined {
   if (error instanceof UserError) {
     if (/No space left on device|Disk quota exceeded/.test(error.details ?? '')) return 'full'
-    return /Read-only file system/.test(error.details ?? '') ? 'unwritable' : undefined
+    return /Read-only file system/.test(error.details ?? '') ? 'unusable' : undefined
   }
   return codes[(error as NodeJS.ErrnoException | undefined)?.code ?? '']
 }
