@@ -20,6 +20,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 zmq::scif_listener_t::scif_listener_t (io_thread_t *io_thread_,
                                        socket_base_t *socket_,
@@ -54,17 +55,42 @@ int zmq::scif_listener_t::set_local_address (const char *addr_)
     if (_address.resolve (addr_, true) != 0)
         return -1;
 
-    if (open () != 0) {
-        const int err = errno;
-        if (_epd != -1)
-            scif_close (_epd);
-        errno = err;
-        return -1;
-    }
+    if (options.use_fd != -1) {
+        //  The application has an endpoint that listens already, and says
+        //  where, as an endpoint can't be asked for its port.
+        if (_address.port () == 0) {
+            errno = EINVAL;
+            return -1;
+        }
+        _epd = options.use_fd;
+    } else if (open () != 0)
+        goto error;
+
+    _address.to_string (_endpoint);
+
+    _s = epoll_create1 (EPOLL_CLOEXEC);
+    if (_s == retired_fd)
+        goto error;
+
+    struct epoll_event ev;
+    memset (&ev, 0, sizeof ev);
+    ev.events = EPOLLIN;
+    if (epoll_ctl (_s, EPOLL_CTL_ADD, _epd, &ev) != 0)
+        goto error;
 
     _socket->event_listening (make_unconnected_bind_endpoint_pair (_endpoint),
                               _s);
     return 0;
+
+error:
+    const int err = errno;
+    if (_epd != -1 && options.use_fd == -1)
+        scif_close (_epd);
+    if (_s != retired_fd)
+        ::close (_s);
+    _s = retired_fd;
+    errno = err;
+    return -1;
 }
 
 int zmq::scif_listener_t::open ()
@@ -82,22 +108,9 @@ int zmq::scif_listener_t::open ()
         return -1;
     }
     _address = scif_address_t (_address.node (), static_cast<uint16_t> (port));
-    _address.to_string (_endpoint);
 
     //  Unlike a socket, an endpoint can't do without a backlog.
-    if (scif_listen (_epd, options.backlog > 0 ? options.backlog : 1) != 0)
-        return -1;
-
-    _s = epoll_create1 (EPOLL_CLOEXEC);
-    if (_s == retired_fd)
-        return -1;
-
-    struct epoll_event ev;
-    memset (&ev, 0, sizeof ev);
-    ev.events = EPOLLIN;
-    const int rc = epoll_ctl (_s, EPOLL_CTL_ADD, _epd, &ev);
-    errno_assert (rc == 0);
-    return 0;
+    return scif_listen (_epd, options.backlog > 0 ? options.backlog : 1);
 }
 
 int zmq::scif_listener_t::close ()
