@@ -5,6 +5,7 @@ import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { type Env, run, tail } from '../system/run.ts'
+import { throwIfFull } from './disk-error.ts'
 import { RouteFailure } from './route.ts'
 
 /** sha256 of a file, hex. */
@@ -30,7 +31,7 @@ export async function unpack(
   options.signal?.throwIfAborted()
   if (result.exitCode !== 0) {
     const said = tail(result.stderr, 3)
-    if (said.includes('No space left')) throw Object.assign(new Error(said), { code: 'ENOSPC' })
+    throwIfFull(result.stderr)
     throw new RouteFailure('release', `the archive could not be unpacked (${said})`)
   }
   const entries = await readdir(dir, { withFileTypes: true })

@@ -4,6 +4,7 @@ import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/p
 import { join } from 'node:path'
 import { isGone, uniqueName } from '../system/identity.ts'
 import type { Env } from '../system/run.ts'
+import { unlessFull } from './disk-error.ts'
 import { createScratch, hashTree, type Scratch, writeTree } from './tree-id.ts'
 import type { RouteName } from './types.ts'
 
@@ -43,6 +44,8 @@ export async function withTemp<T>(cache: Cache, use: (temp: string) => Promise<T
   await mkdir(temp, { recursive: true })
   try {
     return await use(temp)
+  } catch (error) {
+    throw await unlessFull(error, temp)
   } finally {
     await rm(temp, { recursive: true, force: true, maxRetries: 3 })
   }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { type Env, type RunResult, run, tail } from '../system/run.ts'
 import { sourcesFromDeb822, sourcesFromList } from './apt-sources.ts'
 import { sha256OfFile, unpack } from './archive.ts'
+import { throwIfFull } from './disk-error.ts'
 import type { Patience } from './download.ts'
 import type { Release } from './releases.ts'
 import { mismatch, type Route, RouteFailure } from './route.ts'
@@ -146,6 +147,7 @@ async function apt(
     timeout: 180_000,
   })
   options.signal.throwIfAborted()
+  throwIfFull(result.stderr)
   return result
 }
 

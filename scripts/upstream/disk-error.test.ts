@@ -1,18 +1,28 @@
 // SPDX-License-Identifier: MPL-2.0
+import { tmpdir } from 'node:os'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ExitCode, UserError } from '../ui/errors.ts'
-import { diskError } from './disk-error.ts'
+import { diskError, throwIfFull, unlessFull } from './disk-error.ts'
 
 const failure = (code: string, path?: string) => Object.assign(new Error(code), { code, path })
 const tool = (details: string) =>
   new UserError({ message: 'tar failed.', details, hint: 'look', exitCode: ExitCode.source })
 
+const thrownBy = (work: () => void) => {
+  try {
+    work()
+  } catch (error) {
+    return error
+  }
+  return undefined
+}
+
 test('a full disk is named, whoever found it', () => {
   for (const error of [
     failure('ENOSPC', '/out/cache/tmp/x'),
     failure('EDQUOT'),
-    tool('fatal: write error: No space left on device'),
+    thrownBy(() => throwIfFull('tar: x\nfatal: write error: No space left on device\ntar: y')),
   ]) {
     const found = diskError(error, '/out/cache')
     assert.is(found?.message, 'The disk of /out/cache is full.')
@@ -36,6 +46,13 @@ test('anything else is left as it is', () => {
   assert.is(diskError(tool('no such ref'), '/out/cache'), undefined)
   assert.is(diskError(new TypeError('a bug'), '/out/cache'), undefined)
   assert.is(diskError(undefined, '/out/cache'), undefined)
+})
+
+test('a failure where there is room enough stays what it is', async () => {
+  const error = new Error('no such ref')
+  assert.is(await unlessFull(error, tmpdir()), error)
+  assert.is(await unlessFull(error, '/nowhere'), error)
+  throwIfFull('fatal: no such ref')
 })
 
 test.run()

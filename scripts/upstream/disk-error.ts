@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
+import { statfs } from 'node:fs/promises'
 import { ExitCode, UserError } from '../ui/errors.ts'
 
 /**
@@ -40,9 +41,31 @@ const codes: Record<string, 'full' | 'unusable'> = {
 }
 
 function kindOf(error: unknown): 'full' | 'unusable' | undefined {
-  if (error instanceof UserError) {
-    if (/No space left on device|Disk quota exceeded/.test(error.details ?? '')) return 'full'
-    return /Read-only file system/.test(error.details ?? '') ? 'unusable' : undefined
-  }
+  if (error instanceof UserError) return saysReadOnly(error.details ?? '') ? 'unusable' : undefined
   return codes[(error as NodeJS.ErrnoException | undefined)?.code ?? '']
+}
+
+function saysReadOnly(output: string): boolean {
+  return /Read-only file system/.test(output)
+}
+
+/** Throws an error that diskError knows when the output of a tool says that the disk is full. */
+export function throwIfFull(output: string): void {
+  const said = /.*(No space left on device|Disk quota exceeded).*/.exec(output)
+  if (said) throw fullDisk(said[0])
+}
+
+/**
+ * The error to go on with when work in `folder` failed: tools do not always say that it was
+ * because there was no room.
+ */
+export async function unlessFull(error: unknown, folder: string): Promise<unknown> {
+  const { bavail, bsize } = await statfs(folder).catch(() => ({ bavail: 1, bsize: enough }))
+  return bavail * bsize < enough ? fullDisk((error as Error).message) : error
+}
+
+const enough = 256 * 1024
+
+function fullDisk(message: string): Error {
+  return Object.assign(new Error(message), { code: 'ENOSPC' })
 }

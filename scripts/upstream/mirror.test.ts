@@ -68,6 +68,8 @@ test('a branch is brought up to date each time; a rewritten one is followed', ()
     await lab.git(['branch', '--move', 'x', 'x/y'])
     const slashed = await lab.fetch({ release: 'x/y' })
     assert.equal([slashed.commit, slashed.release], [rewritten, 'x-y'])
+    await lab.git(['branch', '-D', 'x/y'])
+    assert.match((await userError(lab.fetch({ release: 'x/y' }))).message, 'has no "x/y"')
   }))
 
 test('every kind of ref is found', () =>

@@ -8,6 +8,7 @@ import { withLock } from '../system/lock.ts'
 import { type RunResult, tail } from '../system/run.ts'
 import { ExitCode, UserError } from '../ui/errors.ts'
 import { type Cache, withTemp } from './cache.ts'
+import { throwIfFull } from './disk-error.ts'
 import { type Patience, probe } from './download.ts'
 import { RouteFailure } from './route.ts'
 import { isUrl, withoutSecret } from './source.ts'
@@ -197,5 +198,6 @@ async function tryIn(cache: Cache, gitDir: string, args: readonly string[]): Pro
     timeout: 900_000,
   })
   cache.signal.throwIfAborted()
+  throwIfFull(result.stderr)
   return result
 }

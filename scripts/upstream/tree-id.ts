@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { type GitOptions, gitTry } from '../system/git.ts'
 import { type Env, tail } from '../system/run.ts'
 import { ExitCode, UserError } from '../ui/errors.ts'
+import { throwIfFull } from './disk-error.ts'
 
 /** A git repository that exists only to hash trees and to write them out. */
 export interface Scratch {
@@ -95,6 +96,7 @@ async function mustGit(args: readonly string[], options: GitOptions): Promise<st
   const result = await gitTry(args, options)
   options.signal?.throwIfAborted()
   if (result.exitCode === 0) return result.stdout
+  throwIfFull(result.stderr)
   throw new UserError({
     message: `The tree in ${options.cwd} could not be read or written by git.`,
     details: tail(result.stderr),
