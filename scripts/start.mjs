@@ -107,6 +107,7 @@ function runNpm(npm, cwd) {
       'ci',
       '--include=dev',
       '--ignore-scripts',
+      '--no-update-notifier',
       '--fetch-retries=2',
       '--fetch-retry-mintimeout=1000',
       '--fetch-retry-maxtimeout=5000',

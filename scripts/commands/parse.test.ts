@@ -49,6 +49,7 @@ test('a switch before the command does not swallow it', () => {
 
 test('short forms, alone and together', () => {
   assert.equal(parse('-j', '4', '-qy', 'doctor').values, { jobs: '4', quiet: true, yes: true })
+  assert.equal(parse('-j2', 'doctor').values, { jobs: '2' })
   assert.ok(parse('perf', '-h').help)
   assert.ok(parse('--version').version)
 })

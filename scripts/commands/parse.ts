@@ -48,9 +48,7 @@ export function parseLine(
   const given: { flag: Flag; typed: string }[] = []
   let help = false
   let version = false
-  const queue = argv.flatMap((arg) =>
-    /^-[a-z]{2,}$/.test(arg) ? splitShort(arg, allFlags) : [arg],
-  )
+  const queue = argv.flatMap((arg) => (/^-\w./.test(arg) ? splitShort(arg, allFlags) : [arg]))
   while (queue.length > 0) {
     const arg = queue.shift() ?? ''
     if (arg === '--') {
@@ -100,11 +98,13 @@ export function parseLine(
   return { command: name, values, args, help, version }
 }
 
-/** "-qy" is "-q -y", "-j4" never comes here (digits). */
+/** "-qy" is "-q -y", "-j4" is "-j 4". */
 function splitShort(arg: string, flags: readonly Flag[]): string[] {
-  const letters = [...arg.slice(1)]
-  const known = (letter: string) => letter === 'h' || flags.some((f) => f.short === letter)
-  return letters.every(known) ? letters.map((letter) => `-${letter}`) : [arg]
+  const [, letter = '', rest = ''] = /^-(\w)(.+)$/.exec(arg) ?? []
+  if (flags.some((f) => f.short === letter && f.takesValue)) return [`-${letter}`, rest]
+  const known = (each: string) => each === 'h' || flags.some((f) => f.short === each)
+  const letters = [...letter, ...rest]
+  return letters.every(known) ? letters.map((each) => `-${each}`) : [arg]
 }
 
 /** How the option stands in the help: "--out <dir>". */

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MPL-2.0
+import { apply } from './apply.ts'
 import type { Command } from './command.ts'
+import { compile } from './compile.ts'
 import { doctor } from './doctor.ts'
+import { fetch } from './fetch.ts'
+import { status } from './status.ts'
 
 /** What ./build without a command does. */
-export const mainJob: Command = doctor
+export const mainJob: Command = compile
 
 /** All commands, in the order in which --help lists them. */
-export const commands: readonly Command[] = [doctor]
+export const commands: readonly Command[] = [doctor, fetch, apply, status, compile]

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MPL-2.0
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import type { Context } from '../system/context.ts'
+import { runOrFail } from '../system/run.ts'
+import type { StepHandle, StepOutcome } from '../ui/steps.ts'
+import { buildEnv, type Compilers } from './compiler.ts'
+import { removeFiles } from './install-prefix.ts'
+import { withPrefix } from './prefix-lock.ts'
+import { changedInputs, hashFolder, type Inputs, keyOf, readInputs, writeInputs } from './stamp.ts'
+
+export interface SoftscifBuild {
+  /** libzmq-ext/softscif */
+  sourceDir: string
+  buildDir: string
+  prefix: string
+  compilers: Compilers
+  logFile: string
+}
+
+/** The commands that make and install SoftSCIF, as --dry-run prints them. */
+export function softscifCommands(build: SoftscifBuild, jobs: number): string[][] {
+  const { sourceDir, buildDir, prefix, compilers } = build
+  return [
+    [
+      'cmake',
+      '-S',
+      sourceDir,
+      '-B',
+      buildDir,
+      `-DCMAKE_INSTALL_PREFIX=${prefix}`,
+      '-DCMAKE_INSTALL_LIBDIR=lib',
+      '-DCMAKE_BUILD_TYPE=Release',
+      `-DCMAKE_C_COMPILER=${compilers.cc}`,
+    ],
+    ['cmake', '--build', buildDir, '--parallel', String(jobs)],
+    ['cmake', '--install', buildDir],
+  ]
+}
+
+/** Everything that SoftSCIF is made from. */
+export function softscifInputs(build: SoftscifBuild): Inputs {
+  return {
+    'the sources of SoftSCIF': hashFolder(build.sourceDir),
+    'the compiler': `${build.compilers.cc} ${build.compilers.version}`,
+    'the prefix': build.prefix,
+    'the commands': JSON.stringify(softscifCommands(build, 1)),
+  }
+}
+
+/** sha256 of the SoftSCIF that the prefix has, for those that are built against it. */
+export function softscifKey(build: SoftscifBuild): string {
+  return keyOf(softscifInputs(build))
+}
+
+/** Builds and installs SoftSCIF, or says why that is not needed. */
+export async function buildSoftscif(
+  build: SoftscifBuild,
+  context: Pick<Context, 'env' | 'jobs'>,
+  handle: StepHandle,
+): Promise<StepOutcome> {
+  return withPrefix(build.prefix, handle, () => makeSoftscif(build, context, handle))
+}
+
+async function makeSoftscif(
+  build: SoftscifBuild,
+  context: Pick<Context, 'env' | 'jobs'>,
+  handle: StepHandle,
+): Promise<StepOutcome> {
+  const { buildDir, prefix, logFile } = build
+  const stamp = join(buildDir, '.scif-inputs.json')
+  const inputs = softscifInputs(build)
+  const changed = changedInputs(readInputs(stamp), inputs)
+  const whole = installedFiles(buildDir).every((file) => existsSync(file))
+  if (changed.length === 0 && whole && existsSync(join(prefix, 'lib', 'libscif.so')))
+    return { status: 'skipped', detail: 'same sources, compiler and prefix as before' }
+  rmSync(stamp, { force: true })
+  rmSync(logFile, { force: true })
+  // A cache of CMake's that is for another compiler or folder is of no use.
+  if (!onlySources(changed)) rmSync(buildDir, { recursive: true, force: true })
+  mkdirSync(buildDir, { recursive: true })
+  const options = {
+    cwd: buildDir,
+    env: buildEnv(context.env),
+    signal: handle.signal,
+    logFile,
+    timeout: 600_000,
+    onLine: (line: string) => handle.progress(line.slice(0, 70)),
+  }
+  for (const argv of softscifCommands(build, context.jobs))
+    await runOrFail(argv, { ...options, what: 'Building SoftSCIF' })
+  writeInputs(stamp, inputs)
+  return { status: 'done', detail: `${changed.join(', ') || 'a file was missing'} → ${prefix}/lib` }
+}
+
+function onlySources(changed: readonly string[]): boolean {
+  return changed.every((name) => name === 'the sources of SoftSCIF')
+}
+
+/** Takes SoftSCIF out of a prefix again: a build against a real libscif must not find it there. */
+export function removeSoftscif(buildDir: string, prefix: string): void {
+  const files = installedFiles(buildDir).filter((file) => file.startsWith(`${prefix}/`))
+  removeFiles(
+    prefix,
+    files.map((file) => relative(prefix, file)),
+  )
+  rmSync(join(buildDir, '.scif-inputs.json'), { force: true })
+}
+
+/** What CMake's last installation from this build folder has put where. */
+function installedFiles(buildDir: string): string[] {
+  const manifest = join(buildDir, 'install_manifest.txt')
+  if (!existsSync(manifest)) return []
+  return readFileSync(manifest, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '' && dirname(line) !== '.')
+}
