@@ -387,6 +387,45 @@ void test_disconnect ()
     test_context_socket_close (sb);
 }
 
+//  The peer of the one who binds has a port that was assigned by the system.
+void test_peer_address ()
+{
+    skip_without_scif ();
+    const unsigned int node = get_local_node ();
+    char my_endpoint[MAX_SOCKET_STRING];
+
+    void *sb = test_context_socket (ZMQ_PAIR);
+    const unsigned int port = bind_wildcard (sb, "scif://*", node);
+    make_endpoint (my_endpoint, node, port);
+    void *sc = test_context_socket (ZMQ_PAIR);
+    TEST_ASSERT_SUCCESS_ERRNO (zmq_connect (sc, my_endpoint));
+    send_string_expect_success (sc, "A", 0);
+    send_string_expect_success (sb, "B", 0);
+
+    zmq_msg_t msg;
+    TEST_ASSERT_SUCCESS_ERRNO (zmq_msg_init (&msg));
+    TEST_ASSERT_EQUAL_INT (
+      1, TEST_ASSERT_SUCCESS_ERRNO (zmq_msg_recv (&msg, sb, 0)));
+    const char *address = zmq_msg_gets (&msg, "Peer-Address");
+    TEST_ASSERT_NOT_NULL (address);
+    unsigned int peer_node;
+    unsigned int peer_port;
+    TEST_ASSERT_EQUAL_INT_MESSAGE (
+      2, sscanf (address, "%u:%u", &peer_node, &peer_port), address);
+    TEST_ASSERT_EQUAL_UINT (node, peer_node);
+    TEST_ASSERT_NOT_EQUAL (port, peer_port);
+
+    TEST_ASSERT_EQUAL_INT (
+      1, TEST_ASSERT_SUCCESS_ERRNO (zmq_msg_recv (&msg, sc, 0)));
+    address = zmq_msg_gets (&msg, "Peer-Address");
+    TEST_ASSERT_NOT_NULL (address);
+    TEST_ASSERT_EQUAL_STRING (my_endpoint + strlen ("scif://"), address);
+    TEST_ASSERT_SUCCESS_ERRNO (zmq_msg_close (&msg));
+
+    test_context_socket_close (sc);
+    test_context_socket_close (sb);
+}
+
 void test_rebind ()
 {
     skip_without_scif ();
@@ -452,6 +491,7 @@ int main ()
     RUN_TEST (test_connect_names);
     RUN_TEST (test_unbind);
     RUN_TEST (test_disconnect);
+    RUN_TEST (test_peer_address);
     RUN_TEST (test_rebind);
     RUN_TEST (test_connect_before_bind);
     RUN_TEST (test_stream);
