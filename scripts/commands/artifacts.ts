@@ -2,6 +2,7 @@
 import type { AppliedTree } from '../series/types.ts'
 import type { BuiltPrefix } from '../toolchain/types.ts'
 import type { FetchedSource } from '../upstream/types.ts'
+import type { QuickFigures } from './quick-run.ts'
 
 /**
  * What the steps of a command hand on to those after them. A command's plan makes an empty one;
@@ -11,6 +12,7 @@ export interface Artifacts {
   source?: FetchedSource
   work?: AppliedTree
   built?: BuiltPrefix
+  quick?: QuickFigures
 }
 
 /** A field that an earlier step of the same plan has filled in. */

@@ -14,6 +14,7 @@ import {
 import { hashFiles } from '../toolchain/stamp.ts'
 import type { LibscifChoice } from '../toolchain/types.ts'
 import { ExitCode } from '../ui/errors.ts'
+import { commandLine } from '../ui/quote.ts'
 import type { Step } from '../ui/steps.ts'
 import { facts } from '../ui/table.ts'
 import { applyStep } from './apply.ts'
@@ -81,7 +82,7 @@ export async function compileSteps(input: CommandInput, artifacts: Artifacts): P
       title: 'Build SoftSCIF',
       plan:
         choice.kind === 'soft'
-          ? softscifCommands(softscif(planned), context.jobs).map((argv) => argv.join(' '))
+          ? softscifCommands(softscif(planned), context.jobs).map(commandLine)
           : [`nothing: ${reason}`],
       run: async (handle) => {
         const compilers = await findCompilers(context.env, handle.signal)
@@ -95,8 +96,8 @@ export async function compileSteps(input: CommandInput, artifacts: Artifacts): P
       title: choice.kind === 'none' ? 'Build libzmq without SCIF' : 'Build libzmq with SCIF',
       plan: [
         ...(options.buildSystem === 'autotools' ? ['./autogen.sh'] : []),
-        recipe.configure.argv.join(' '),
-        recipe.build.argv.join(' '),
+        commandLine(recipe.configure.argv),
+        commandLine(recipe.build.argv),
         `install libzmq and its perf programs into ${prefix}`,
       ],
       run: async (handle) => {
@@ -145,7 +146,7 @@ export const compile: Command = {
           exitCode: ExitCode.done,
           data: { schemaVersion: 1, steps, built },
           text: facts(builtFacts(artifacts)),
-          next: built.hasScif ? ['./build perf'] : [],
+          next: ['./build status'],
         }
       },
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 import { apply } from './apply.ts'
+import { build } from './build.ts'
 import type { Command } from './command.ts'
 import { compile } from './compile.ts'
 import { doctor } from './doctor.ts'
@@ -7,7 +8,7 @@ import { fetch } from './fetch.ts'
 import { status } from './status.ts'
 
 /** What ./build without a command does. */
-export const mainJob: Command = compile
+export const mainJob: Command = build
 
 /** All commands, in the order in which --help lists them. */
 export const commands: readonly Command[] = [doctor, fetch, apply, status, compile]
