@@ -8,6 +8,7 @@ import * as assert from 'uvu/assert'
 import { uniqueName } from '../system/identity.ts'
 import { run } from '../system/run.ts'
 import { ExitCode } from '../ui/errors.ts'
+import { patience } from './download.ts'
 import { inLab, type Lab, refusing, serving, userError } from './testing.ts'
 
 const github = { kind: 'github' } as const
@@ -110,8 +111,10 @@ test('a download that breaks off, an archive cut short and a page that is none d
       [() => {}, /nothing came for 1 s/],
     ]
     for (const [answer, reason] of answers) {
+      const stall = reason.source.includes('1 s') ? 1_000 : patience.stall
       await serving(answer, async (base) => {
-        const work = lab.fetch({ release: '4.3.5', source: github, github: base })
+        const request = { release: '4.3.5', source: github, github: base }
+        const work = lab.fetch({ ...request, patience: { ...patience, stall } })
         const error = await userError(work)
         assert.is(error.exitCode, ExitCode.source)
         assert.match(error.details ?? '', reason)

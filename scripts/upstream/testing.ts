@@ -116,27 +116,24 @@ async function makeLab(dir: string, signal: AbortSignal): Promise<Lab> {
   const home = join(dir, 'home')
   const upstream = join(dir, 'upstream')
   const env: Env = { PATH: process.env.PATH, HOME: home, TMPDIR: dir }
-  const git = async (args: readonly string[], cwd = upstream): Promise<string> => {
+  const git = async (args: readonly string[], cwd = upstream, input = ''): Promise<string> => {
     const date = '2026-01-02T03:04:05Z'
-    const result = await gitTry(args, { cwd, env, author: person, date, timeout: 30_000 })
+    const result = await gitTry(args, { cwd, env, author: person, date, timeout: 30_000, input })
     if (result.exitCode !== 0) throw new Error(`git ${args.join(' ')}: ${result.stderr}`)
     return result.stdout.trim()
   }
   await mkdir(home)
   await mkdir(upstream)
-  await git(['init', '--quiet'])
+  await git(['init', '--quiet', '--initial-branch=master'])
+  await git(['fast-import', '--quiet'], upstream, history())
+  await git(['reset', '--quiet', '--hard', 'master'])
   const known: Release[] = []
-  for (const version of ['4.3.2', '4.3.4', '4.3.5', '4.3.6']) {
-    await writeLibzmq(upstream, version)
-    await git(['add', '--all', '--force', '.'])
-    await git(['commit', '--quiet', '-m', `libzmq ${version}`])
-    if (version === '4.3.6') continue
-    const tag = `v${version}`
-    await git(['tag', '-a', '-m', tag, tag])
-    const [commit = '', tree = ''] = (await git(['rev-parse', 'HEAD', 'HEAD^{tree}'])).split('\n')
-    if (version !== '4.3.2') known.unshift({ name: version, tag, commit, tree })
+  for (const name of ['4.3.5', '4.3.4']) {
+    const tag = `v${name}`
+    const ids = await git(['rev-parse', `${tag}^{commit}`, `${tag}^{tree}`])
+    const [commit = '', tree = ''] = ids.split('\n')
+    known.push({ name, tag, commit, tree })
   }
-  await git(['branch', '--move', 'master'])
   const lines: string[] = []
   const cache: Cache = {
     dir: join(dir, 'out folder', 'cache'),
@@ -160,7 +157,6 @@ async function makeLab(dir: string, signal: AbortSignal): Promise<Lab> {
       },
       line: cache.line,
       known,
-      patience: { connect: 1_000, stall: 1_000 },
       ...more,
     })
   return {
@@ -176,20 +172,29 @@ async function makeLab(dir: string, signal: AbortSignal): Promise<Lab> {
   }
 }
 
+/** Four commits and their tags, as git fast-import reads them; the last one has no tag. */
+function history(): string {
+  const stamp = `${person.name} <${person.email}> 1767323045 +0000`
+  const data = (text: string) => `data ${Buffer.byteLength(text)}\n${text}\n`
+  const commit = (version: string) =>
+    `commit refs/heads/master\ncommitter ${stamp}\n${data(`libzmq ${version}\n`)}${filesOf(version)
+      .map(([path, text, mode]) => `M ${mode ?? '644'} inline ${path}\n${data(text)}`)
+      .join('')}\n`
+  const tag = (version: string) =>
+    `tag v${version}\nfrom refs/heads/master\ntagger ${stamp}\n${data(`v${version}\n`)}`
+  const tagged = ['4.3.2', '4.3.4', '4.3.5'].map((version) => commit(version) + tag(version))
+  return `${tagged.join('')}${commit('4.3.6')}`
+}
+
 /** Files that a careless unpacker or a user's git configuration would change. */
-async function writeLibzmq(dir: string, version: string): Promise<void> {
-  const files: Record<string, string> = {
-    'include/zmq.h': header(version),
-    'src/zmq.cpp': `// ${version}\n`,
-    'builds/dos.bat': 'echo\r\n',
-    '.gitignore': '*.o\nignored.txt\n',
-    'ignored.txt': 'tracked all the same\n',
-    'doc/a name with blanks.txt': 'text\n',
-  }
-  for (const [path, text] of Object.entries(files)) {
-    await mkdir(dirname(join(dir, path)), { recursive: true })
-    await writeFile(join(dir, path), text)
-  }
-  await writeFile(join(dir, 'autogen.sh'), '#!/bin/sh\n')
-  await chmod(join(dir, 'autogen.sh'), 0o755)
+function filesOf(version: string): [path: string, text: string, mode?: string][] {
+  return [
+    ['include/zmq.h', header(version)],
+    ['src/zmq.cpp', `// ${version}\n`],
+    ['builds/dos.bat', 'echo\r\n'],
+    ['.gitignore', '*.o\nignored.txt\n'],
+    ['ignored.txt', 'tracked all the same\n'],
+    ['doc/a name with blanks.txt', 'text\n'],
+    ['autogen.sh', '#!/bin/sh\n', '755'],
+  ]
 }
