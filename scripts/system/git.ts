@@ -8,7 +8,7 @@ export interface Identity {
 
 export interface GitOptions {
   cwd: string
-  /** The caller's environment; only PATH, HOME, TMPDIR and proxy settings of it reach git. */
+  /** The caller's environment; only PATH, HOME, TMPDIR, proxies and certificates of it reach git. */
   env: Env
   author?: Identity | undefined
   committer?: Identity | undefined
@@ -29,6 +29,14 @@ const passedOn = [
   'http_proxy',
   'https_proxy',
   'no_proxy',
+  'all_proxy',
+  'HTTPS_PROXY',
+  'NO_PROXY',
+  'ALL_PROXY',
+  'GIT_SSL_CAINFO',
+  'GIT_SSL_CAPATH',
+  'SSL_CERT_FILE',
+  'SSL_CERT_DIR',
   'SSH_AUTH_SOCK',
 ]
 
