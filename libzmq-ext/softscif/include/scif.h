@@ -196,6 +196,91 @@ int scif_get_fd (scif_epd_t epd);
  */
 int scif_get_nodeIDs (uint16_t *nodes, int len, uint16_t *self);
 
+/*
+ * Registered memory. These need a connected endpoint: ENOTCONN when it never
+ * was, ECONNRESET when the peer has gone. Offsets are bytes in the registered
+ * address space of an endpoint, addresses and lengths of windows are multiples
+ * of the page size.
+ */
+
+/*
+ * Makes [addr, addr + len) a window that the peer can use when this returns.
+ * With SCIF_MAP_FIXED at offset, else where there is room. The pages stay the
+ * window's whatever happens to the addresses later. Returns the offset.
+ * EINVAL: unaligned, empty, or bad flags; EADDRINUSE: overlaps a window;
+ * EFAULT: not mapped, or not writable for SCIF_PROT_WRITE; EAGAIN: over
+ * RLIMIT_MEMLOCK, or memory that cannot be shared; ENOMEM.
+ */
+off_t scif_register (scif_epd_t epd,
+                     void *addr,
+                     size_t len,
+                     off_t offset,
+                     int prot_flags,
+                     int map_flags);
+
+/*
+ * Removes all windows in [offset, offset + len); none there is no error. One
+ * that the peer has mapped stays usable, and its offsets taken, until the last
+ * mapping is gone. EINVAL: unaligned, or the range cuts a window.
+ */
+int scif_unregister (scif_epd_t epd, off_t offset, size_t len);
+
+/*
+ * Maps the peer's windows at [offset, offset + len): the very pages. The range
+ * may span adjacent windows. The mapping is not inherited by fork, survives
+ * the window and the peer, and keeps the connection open until scif_munmap().
+ * EINVAL: offset unaligned; ENXIO: not all registered; EPERM: a window does
+ * not allow prot_flags; ENOMEM.
+ */
+void *scif_mmap (void *addr,
+                 size_t len,
+                 int prot_flags,
+                 int map_flags,
+                 scif_epd_t epd,
+                 off_t offset);
+
+/* Unmaps all or part of such mappings. EINVAL as munmap(2). */
+int scif_munmap (void *addr, size_t len);
+
+/*
+ * Copies len bytes between a local window at loffset, or memory at addr, and
+ * the peer's window at roffset: read from or written to the peer. Without
+ * SCIF_RMA_SYNC a fence tells when it is done.
+ * EINVAL: len is 0 or no flag is known; ENXIO: not all registered; EPERM: a
+ * window does not allow it; EFAULT: bad memory at addr.
+ */
+int scif_readfrom (
+  scif_epd_t epd, off_t loffset, size_t len, off_t roffset, int rma_flags);
+int scif_writeto (
+  scif_epd_t epd, off_t loffset, size_t len, off_t roffset, int rma_flags);
+int scif_vreadfrom (
+  scif_epd_t epd, void *addr, size_t len, off_t roffset, int rma_flags);
+int scif_vwriteto (
+  scif_epd_t epd, void *addr, size_t len, off_t roffset, int rma_flags);
+
+/*
+ * Marks the transfers initiated so far by this end (SCIF_FENCE_INIT_SELF) or
+ * by the peer (SCIF_FENCE_INIT_PEER), exactly one of them.
+ * EINVAL: bad flags; EFAULT: mark not writable.
+ */
+int scif_fence_mark (scif_epd_t epd, int flags, int *mark);
+
+/* Waits until the transfers of a mark are complete. EINVAL: no such mark. */
+int scif_fence_wait (scif_epd_t epd, int mark);
+
+/*
+ * When the transfers initiated so far by one end are complete, stores the
+ * 8-byte lval at loff of a local window (SCIF_SIGNAL_LOCAL) and rval at roff
+ * of the peer's (SCIF_SIGNAL_REMOTE). Offsets are multiples of 4.
+ * EINVAL: bad flags or offsets; ENXIO: no window; EPERM: not writable.
+ */
+int scif_fence_signal (scif_epd_t epd,
+                       off_t loff,
+                       uint64_t lval,
+                       off_t roff,
+                       uint64_t rval,
+                       int flags);
+
 #ifdef __cplusplus
 }
 #endif

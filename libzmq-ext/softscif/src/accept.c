@@ -49,8 +49,11 @@ SCIF_EXPORT int scif_listen (scif_epd_t epd, int backlog)
     return 0;
 }
 
-/* Reads the greeting and attaches the segment that came with it, or null. */
-static struct segment *receive_greeting (int fd)
+/*
+ * Reads the greeting, meets the process that sent it and attaches the segment
+ * that came with it. Null when anything is wrong.
+ */
+static struct segment *receive_greeting (int fd, struct process **process)
 {
     struct greeting greeting;
     struct iovec io = {&greeting, sizeof greeting};
@@ -72,17 +75,21 @@ static struct segment *receive_greeting (int fd)
          c = CMSG_NXTHDR (&message, c)) {
         if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
             continue;
-        const size_t count = (c->cmsg_len - CMSG_LEN (0)) / sizeof (int);
-        for (size_t i = 0; i < count; i++) {
-            int received;
-            memcpy (&received, CMSG_DATA (c) + i * sizeof received,
-                    sizeof received);
-            if (i == 0 && n == (ssize_t) sizeof greeting
-                && greeting.magic == SEGMENT_MAGIC
-                && greeting.version == SEGMENT_VERSION)
-                segment = segment_attach (received);
-            close (received);
+        int fds[GREETING_FDS];
+        const size_t count = (c->cmsg_len - CMSG_LEN (0)) / sizeof fds[0];
+        if (count > GREETING_FDS)
+            continue; /* there is no room for more */
+        memcpy (fds, CMSG_DATA (c), count * sizeof fds[0]);
+        if (count == GREETING_FDS && n == (ssize_t) sizeof greeting
+            && greeting.magic == SEGMENT_MAGIC
+            && greeting.version == SEGMENT_VERSION
+            && (segment = segment_attach (fds[GREETING_SEGMENT]))) {
+            *process = process_meet (greeting.process, fds[GREETING_MAILBOX]);
+            close (fds[GREETING_SEGMENT]);
+            continue;
         }
+        for (size_t i = 0; i < count; i++)
+            close (fds[i]);
     }
     return segment;
 }
@@ -115,17 +122,23 @@ static bool grant (const struct endpoint *listener,
                    int fd,
                    struct scif_portID *peer)
 {
+    struct process *process = NULL;
     struct segment *segment =
-      wire_user_is_welcome (fd) ? receive_greeting (fd) : NULL;
+      wire_user_is_welcome (fd) ? receive_greeting (fd, &process) : NULL;
     struct endpoint *endpoint = NULL;
-    if (segment && !is_stale (segment, fd) && tokens_prepare (fd))
+    /* A dead connecter cannot be introduced to, but can be accepted. */
+    if (segment && process && !is_stale (segment, fd) && tokens_prepare (fd)
+        && (process_introduce (process) == 0 || endpoint_is_hung_up (fd)))
         endpoint = endpoint_create (fd);
     if (!endpoint) {
         segment_unmap (segment);
+        process_put (process);
         close (fd);
         return false;
     }
     segment_init_side (segment, 1);
+    segment->side[1].process = process_id (process_self ());
+    endpoint->peer_process = process;
     uint32_t expected = REQUEST_WAITING;
     if (!atomic_compare_exchange_strong (&segment->request, &expected,
                                          REQUEST_ACCEPTED)) {

@@ -75,6 +75,7 @@ static void read_config (void)
       (int) number_of ("SOFTSCIF_CONNECT_TIMEOUT", 1, 3600000,
                        DEFAULT_CONNECT_TIMEOUT_MS);
     config.any_user = number_of ("SOFTSCIF_ANY_USER", 0, 1, 0) == 1;
+    config.memlock = number_of ("SOFTSCIF_MEMLOCK", 0, 1, 1) == 1;
     config.admin_ports = (int) number_of ("SOFTSCIF_ADMIN_PORTS", 0, 1, -1);
 }
 

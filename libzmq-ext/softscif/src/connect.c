@@ -48,6 +48,7 @@ SCIF_EXPORT int scif_close (scif_epd_t epd)
                 continue; /* it has been told already */
         }
     pthread_mutex_unlock (&endpoint->lock);
+    mappings_check (endpoint);
     const int rc = endpoint_close (endpoint, epd);
     endpoint_put (endpoint);
     return rc;
@@ -79,9 +80,11 @@ SCIF_EXPORT int scif_bind (scif_epd_t epd, uint16_t pn)
     return rc;
 }
 
-static int send_greeting (int fd, int segment_fd)
+static int send_greeting (int fd, int segment_fd, struct process *self)
 {
-    struct greeting greeting = {SEGMENT_MAGIC, SEGMENT_VERSION};
+    struct greeting greeting = {SEGMENT_MAGIC, SEGMENT_VERSION,
+                                process_id (self)};
+    const int fds[GREETING_FDS] = {segment_fd, process_mailbox (self)};
     struct iovec io = {&greeting, sizeof greeting};
     union greeting_control control;
     struct msghdr message;
@@ -90,12 +93,12 @@ static int send_greeting (int fd, int segment_fd)
     message.msg_iov = &io;
     message.msg_iovlen = 1;
     message.msg_control = control.bytes;
-    message.msg_controllen = CMSG_SPACE (sizeof segment_fd);
+    message.msg_controllen = CMSG_SPACE (sizeof fds);
     struct cmsghdr *header = CMSG_FIRSTHDR (&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN (sizeof segment_fd);
-    memcpy (CMSG_DATA (header), &segment_fd, sizeof segment_fd);
+    header->cmsg_len = CMSG_LEN (sizeof fds);
+    memcpy (CMSG_DATA (header), fds, sizeof fds);
     if (sendmsg (fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL)
         != (ssize_t) sizeof greeting)
         return ECONNREFUSED;
@@ -122,6 +125,7 @@ static void start_over (struct endpoint *endpoint, int fd)
     }
     segment_unmap (endpoint->segment);
     endpoint->segment = NULL;
+    process_expect (-1);
 }
 
 /* Sends the request; 0 or errno. The endpoint is bound, its lock held. */
@@ -130,9 +134,11 @@ static int send_request (struct endpoint *endpoint,
                          const struct scif_portID *dst)
 {
     int segment_fd;
-    struct segment *segment = segment_create (&segment_fd);
+    struct process *self = process_self ();
+    struct segment *segment = self ? segment_create (&segment_fd) : NULL;
     if (!segment)
-        return ENOMEM;
+        return errno == EMFILE || errno == ENFILE ? errno : ENOMEM;
+    segment->side[0].process = process_id (self);
     segment->node = config_get ()->node;
     segment->port = endpoint->port;
     segment->peer_node = dst->node;
@@ -146,7 +152,8 @@ static int send_request (struct endpoint *endpoint,
         close (segment_fd);
         return error == ENOMEM ? ENOMEM : ECONNREFUSED;
     }
-    error = wire_user_is_welcome (fd) ? send_greeting (fd, segment_fd)
+    process_expect (1);
+    error = wire_user_is_welcome (fd) ? send_greeting (fd, segment_fd, self)
                                       : ECONNREFUSED;
     close (segment_fd);
     endpoint->segment = segment;
@@ -199,6 +206,8 @@ static void connected (struct endpoint *endpoint, int fd)
 {
     struct pollfd p = {fd, POLLOUT, 0};
     poll (&p, 1, HOLD_PATIENCE_MS);
+    endpoint->peer_process = process_find (endpoint->segment->side[1].process);
+    process_expect (-1);
     endpoint->state = STATE_CONNECTED;
 }
 

@@ -116,6 +116,14 @@ static bool *find_inodes (struct endpoint **wanted, unsigned n)
     return found;
 }
 
+/* Nothing refers to the endpoint any more but calls under way and mappings. */
+static void retire (struct endpoint *endpoint)
+{
+    windows_linger (endpoint);
+    list_remove (endpoint);
+    port_release (endpoint);
+}
+
 /* Drops the orphans that have no descriptor left in this process. */
 static void collect_orphans (void)
 {
@@ -131,7 +139,7 @@ static void collect_orphans (void)
     unsigned dead = 0;
     for (unsigned i = 0; found && i < n; i++)
         if (!found[i]) {
-            list_remove (list[i]);
+            retire (list[i]);
             list[dead++] = list[i];
         }
     pthread_mutex_unlock (&table_lock);
@@ -161,12 +169,14 @@ void endpoint_collect_garbage (void)
 
 static void before_fork (void)
 {
+    capture_before_fork ();
     pthread_mutex_lock (&table_lock);
 }
 
 static void after_fork_in_parent (void)
 {
     pthread_mutex_unlock (&table_lock);
+    capture_after_fork_in_parent ();
 }
 
 /* Only the forking thread lives on: nobody else holds or waits any more. */
@@ -175,8 +185,14 @@ static void after_fork_in_child (void)
     pthread_mutex_init (&table_lock, NULL);
     for (struct endpoint *e = all; e; e = e->next) {
         pthread_mutex_init (&e->lock, NULL);
+        pthread_mutex_init (&e->views_lock, NULL);
         e->waiters = NULL;
+        e->sent_count = 0; /* those were the parent's objects */
     }
+    capture_after_fork_in_child ();
+    mappings_after_fork ();
+    windows_after_fork ();
+    process_after_fork ();
     port_after_fork ();
     timer_after_fork ();
 }
@@ -201,6 +217,7 @@ struct endpoint *endpoint_create (int fd)
     endpoint->inode = fstat (fd, &st) == 0 ? st.st_ino : 0;
     endpoint->refs = 2; /* the list's and the caller's */
     pthread_mutex_init (&endpoint->lock, NULL);
+    pthread_mutex_init (&endpoint->views_lock, NULL);
 
     pthread_mutex_lock (&table_lock);
     struct endpoint **slot = slot_of (fd, true);
@@ -227,7 +244,12 @@ void endpoint_put (struct endpoint *endpoint)
         return;
     const int saved = errno;
     port_release (endpoint);
+    if (endpoint->state == STATE_PENDING && endpoint->segment)
+        process_expect (-1);
+    process_put (endpoint->peer_process);
+    windows_free_views (endpoint);
     segment_unmap (endpoint->segment);
+    pthread_mutex_destroy (&endpoint->views_lock);
     pthread_mutex_destroy (&endpoint->lock);
     free (endpoint);
     errno = saved;
@@ -335,7 +357,7 @@ int endpoint_close (struct endpoint *endpoint, int fd)
         orphan = endpoint->known_fds == 0
                  && (endpoint->prev || all == endpoint);
         if (orphan)
-            list_remove (endpoint);
+            retire (endpoint);
         pthread_mutex_unlock (&table_lock);
         if (orphan)
             endpoint_put (endpoint);
@@ -356,4 +378,19 @@ bool endpoint_is_hung_up (int fd)
 {
     struct pollfd p = {fd, 0, 0};
     return poll (&p, 1, 0) == 1 && (p.revents & POLLHUP) != 0;
+}
+
+int endpoint_may_use_memory (struct endpoint *endpoint, int fd)
+{
+    if (!endpoint_is_connected (endpoint))
+        return ENOTCONN;
+    return endpoint_is_hung_up (fd) ? ECONNRESET : 0;
+}
+
+void endpoint_for_each (void (*fn) (struct endpoint *, void *), void *context)
+{
+    pthread_mutex_lock (&table_lock);
+    for (struct endpoint *e = all; e; e = e->next)
+        fn (e, context);
+    pthread_mutex_unlock (&table_lock);
 }

@@ -33,6 +33,7 @@ struct config
     char realm[SOFTSCIF_REALM_MAX];   /* which simulated machine */
     int connect_timeout_ms;           /* how long a request waits for accept */
     bool any_user;                    /* talk to processes of other users */
+    bool memlock;                     /* registered memory is limited */
     int admin_ports;                  /* 1 allow, 0 refuse, -1 by capability */
 };
 
@@ -65,11 +66,43 @@ struct turnstile
     uint32_t owed;        /* tokens consumed from the ring, not the socket */
 };
 
-/* One end's own part of the segment: the peer never touches it. */
+/*
+ * A piece of a registered window: one run of pages of one memory object. The
+ * owner of the table fills slots; both ends pin them.
+ */
+struct window_slot
+{
+    _Atomic uint32_t state; /* SLOT_ flags and the number of pins */
+    uint32_t prot;
+    uint64_t offset; /* of the piece in the registered address space */
+    uint64_t len;
+    uint64_t window_offset; /* of the whole window */
+    uint64_t window_len;
+    uint64_t process; /* who has the object */
+    uint64_t object;  /* its id there */
+    uint64_t object_offset;
+};
+
+#define SLOT_USED 0x80000000u
+#define SLOT_DOOMED 0x40000000u /* unregistered, but still pinned */
+#define SLOT_PINS 0x3fffffffu
+#define WINDOW_SLOTS 32768u
+
+/* The registered address space of one end. */
+struct window_table
+{
+    _Alignas (64) _Atomic uint64_t generation; /* counts changes */
+    _Atomic uint32_t used;                     /* slots ever used, from 0 */
+    struct window_slot slots[WINDOW_SLOTS];
+};
+
+/* One end's own part of the segment: the peer takes none of its locks. */
 struct segment_side
 {
     _Alignas (64) struct turnstile send;
     _Alignas (64) struct turnstile recv;
+    _Alignas (64) pthread_mutex_t windows_lock; /* changes to the table */
+    uint64_t process; /* id of the process that connected or accepted */
 };
 
 /*
@@ -98,6 +131,7 @@ struct segment
     _Atomic uint32_t request;    /* enum request_state */
     struct segment_side side[2]; /* 0 connecter, 1 accepter */
     struct queue queue[2];       /* [i] is written by side i */
+    struct window_table windows[2]; /* [i] is registered by side i */
 };
 
 /* Creates a segment; *fd is its memfd. Null and errno on failure. */
@@ -128,6 +162,30 @@ struct accept_waiter
 };
 
 struct claim;
+struct process;
+
+/* A window piece as this process last saw it. */
+struct piece
+{
+    uint64_t offset;
+    uint64_t len;
+    uint64_t window_offset;
+    uint64_t window_len;
+    uint64_t process;
+    uint64_t object;
+    uint64_t object_offset;
+    uint32_t prot;
+    uint32_t slot;
+};
+
+/* The pieces of one end, sorted by offset. */
+struct view
+{
+    uint64_t generation;
+    size_t count;
+    size_t capacity;
+    struct piece *pieces;
+};
 
 struct endpoint
 {
@@ -147,6 +205,17 @@ struct endpoint
     int failure; /* STATE_PENDING: errno of an attempt that is over */
     int64_t deadline_ms;
     struct accept_waiter *waiters;
+
+    struct process *peer_process; /* who to send memory objects to */
+
+    pthread_mutex_t views_lock;
+    struct view views[2];
+    uint64_t *sent; /* objects that the peer has, under the capture lock */
+    size_t sent_count;
+    uint32_t free_slot; /* where to look for one */
+
+    int mappings;  /* live scif_mmaps, under the mappings' lock */
+    int keep_fd;   /* keeps the connection while there are any */
 };
 
 /* Looks the endpoint of fd up and takes a reference; null and errno. */
@@ -200,7 +269,179 @@ int queue_read (struct endpoint *endpoint, int fd, void *to, int len);
 /* Bytes that wait in a queue; more than QUEUE_CAPACITY when it is corrupt. */
 uint32_t queue_used (const struct queue *queue);
 
+/* ---- processes and their memory objects (process.c, object.c) ---- */
+
+/*
+ * Each process has an id and a mailbox, a socket into which its peers put the
+ * descriptors of the memory objects that their windows are made of. One
+ * mailbox serves all connections.
+ */
+
+/* This process; made on first use. Null and errno when it cannot. */
+struct process *process_self (void);
+uint64_t process_id (const struct process *process);
+/* The descriptor peers send to; for the greeting. */
+int process_mailbox (const struct process *process);
+/* Records a peer's mailbox, taking over the descriptor; a new reference. */
+struct process *process_meet (uint64_t id, int mailbox);
+/* Reads the mailbox and looks the peer up; a new reference or null. */
+struct process *process_find (uint64_t id);
+void process_put (struct process *process);
+/* Connections under way: processes met meanwhile are kept. +1 or -1. */
+void process_expect (int change);
+/* True for the library's own mappings of this process' objects. */
+bool process_is_internal (uintptr_t address);
+/* True when the process has ended. */
+bool process_is_dead (const struct process *process);
+/* Sends this process' id and mailbox; 0 or errno. */
+int process_introduce (struct process *to);
+/* Sends an object of this process; 0 or errno. */
+int process_send_object (struct process *to, uint64_t object, int fd);
+/* Tells that an object will not be used again. */
+void process_retire_object (struct process *to, uint64_t object);
+void process_after_fork (void);
+
+/* Some bytes of an object: mapped, or to be reached through its descriptor. */
+struct span
+{
+    char *bytes; /* null when only fd and fd_offset can be used */
+    int fd;
+    off_t fd_offset;
+    size_t len;
+};
+
+/*
+ * Gives the object's bytes from offset on, at most len, as far as one mapping
+ * reaches. False when there is no such object or it is too short.
+ */
+bool process_object_span (uint64_t process,
+                          uint64_t object,
+                          uint64_t offset,
+                          size_t len,
+                          struct span *span);
+/* A duplicate of the object's descriptor for mmap; -1 and errno. */
+int process_object_fd (uint64_t process, uint64_t object);
+
+/* Adds an object of this process; it takes over fd. False: no memory. */
+bool process_add_object (uint64_t object, int fd);
+void process_drop_object (uint64_t object);
+
+/* ---- memory that windows are made of (arena.c, capture.c) ---- */
+
+/* A run of pages in an object of this process. */
+struct extent
+{
+    uint64_t object;
+    uint64_t offset;
+    uint64_t len;
+};
+
+struct extents
+{
+    struct extent *list;
+    size_t count;
+    size_t capacity;
+};
+
+#define OBJECT_ARENA 1u
+
+/* Registration changes the address space; one at a time. */
+void capture_lock (void);
+void capture_unlock (void);
+/*
+ * Turns the pages of a range into extents of objects of this process, which
+ * stay what the range shows, both ways. The lock is held. 0 or errno.
+ */
+int capture (void *address, size_t len, int prot, struct extents *extents);
+bool extents_add (struct extents *extents,
+                  uint64_t object,
+                  uint64_t offset,
+                  uint64_t len);
+
+/* Gives private memory to the child after, our own stack before a fork. */
+void capture_before_fork (void);
+void capture_after_fork_in_parent (void);
+void capture_after_fork_in_child (void);
+
+/* Files that shared mappings belong to (foreign.c); the capture lock is held. */
+uint64_t foreign_find (uint64_t dev, uint64_t inode, bool writable);
+/* Takes over fd; 0 when there is no memory. */
+uint64_t foreign_add (uint64_t dev, uint64_t inode, bool writable, int fd);
+/* Lets go of files that no window needs any more. */
+void foreign_sweep (void);
+
+struct mapped_range
+{
+    uintptr_t start, end;
+    uint64_t offset; /* in the file */
+    uint64_t dev, inode;
+    int prot;
+    bool shared;
+    size_t path_len;
+    char path[256]; /* cut off when it is longer */
+};
+
+/* Calls fn for each mapping that overlaps the range, in order; 0 or errno. */
+int maps_for_each (uintptr_t start,
+                   uintptr_t end,
+                   int (*fn) (const struct mapped_range *, void *),
+                   void *context);
+
+/* Room for len bytes in the arena; 0 or errno. The lock is held. */
+int arena_allocate (uint64_t len, uint64_t *offset);
+int arena_fd (void);
+bool arena_is (uint64_t dev, uint64_t inode);
+void arena_after_fork (void);
+
+/* Counts locked memory against RLIMIT_MEMLOCK; false when it is too much. */
+bool memlock_charge (uint64_t len);
+void memlock_release (uint64_t len);
+
+/* ---- windows (window.c) ---- */
+
+/* Pieces held so that their pages stay what they are. */
+struct pins
+{
+    struct window_table *table;
+    size_t count;
+    struct piece *pieces;
+    struct piece few[4];
+};
+
+/*
+ * Pins the pieces of [offset, offset + len) of one side. Returns 0, ENXIO when
+ * part of it is not registered, EPERM when the protection does not allow
+ * prot, ENOMEM.
+ */
+int windows_pin (struct endpoint *endpoint,
+                 int side,
+                 uint64_t offset,
+                 uint64_t len,
+                 int prot,
+                 struct pins *pins);
+void windows_unpin (struct pins *pins);
+/* Calls fn for each extent of this process that a window still needs. */
+void windows_for_each_extent (void (*fn) (const struct extent *, void *),
+                              void *context);
+/* Keeps what the peer still has pinned of an endpoint that goes. */
+void windows_linger (struct endpoint *endpoint);
+void windows_free_views (struct endpoint *endpoint);
+void windows_after_fork (void);
+
+/* 0, ENOTCONN or ECONNRESET. */
+int endpoint_may_use_memory (struct endpoint *endpoint, int fd);
+/* Calls fn for each endpoint; the table's lock is held. */
+void endpoint_for_each (void (*fn) (struct endpoint *, void *), void *context);
+
+/* ---- mappings (map.c) ---- */
+
+void mappings_after_fork (void);
+/* Forgets mappings of the endpoint that were unmapped behind our back. */
+void mappings_check (struct endpoint *endpoint);
+
 /* ---- user memory (memory.c) ---- */
+
+size_t page_size (void);
 
 /* True when the whole range can be read or written by this process. */
 bool memory_is_readable (const void *address, size_t len);

@@ -6,18 +6,38 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "internal.h"
 
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#define MADV_POPULATE_WRITE 23
+#endif
+
 #define KERNEL_SIGSET_SIZE (_NSIG / 8)
 #define NO_SUCH_HOW 77
 
-static uintptr_t page_size (void)
+/* From so many pages on one system call for all of them is cheaper. */
+#define MANY_PAGES 8
+
+size_t page_size (void)
 {
-    return (uintptr_t) sysconf (_SC_PAGESIZE);
+    static _Atomic size_t size;
+    if (size == 0)
+        size = (size_t) sysconf (_SC_PAGESIZE);
+    return size;
+}
+
+/* Faults all pages in; false and EFAULT or the like when one cannot be. */
+static bool populate (uintptr_t start, size_t len, int advice)
+{
+    const uintptr_t page = page_size ();
+    const uintptr_t first = start & ~(page - 1);
+    return madvise ((void *) first, start + len - first, advice) == 0;
 }
 
 /* rt_sigprocmask copies the set in before it rejects an unknown "how". */
@@ -48,6 +68,11 @@ bool memory_is_readable (const void *address, size_t len)
         return true;
     if (start < page || start + len < start)
         return false; /* nothing is mapped at null */
+    if (len >= MANY_PAGES * page
+        && populate (start, len, MADV_POPULATE_READ)) {
+        errno = saved;
+        return true;
+    }
     bool ok = probe_read (start);
     for (uintptr_t p = (start | (page - 1)) + 1; ok && p && p < start + len;
          p += page)
@@ -65,6 +90,11 @@ bool memory_is_writable (void *address, size_t len)
         return true;
     if (start < page || start + len < start)
         return false; /* nothing is mapped at null */
+    if (len >= MANY_PAGES * page
+        && populate (start, len, MADV_POPULATE_WRITE)) {
+        errno = saved;
+        return true;
+    }
     bool ok;
     if (len < KERNEL_SIGSET_SIZE) {
         const ssize_t n = getrandom (address, len, GRND_NONBLOCK);

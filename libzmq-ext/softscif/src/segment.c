@@ -29,6 +29,7 @@ void segment_init_side (struct segment *segment, int side)
         turnstiles[i]->blocked = 0;
         turnstiles[i]->owed = 0;
     }
+    robust_init (&s->windows_lock);
 }
 
 struct segment *segment_create (int *fd)

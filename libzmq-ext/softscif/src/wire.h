@@ -12,14 +12,21 @@ struct greeting
 {
     uint32_t magic;
     uint32_t version;
+    uint64_t process; /* id of the connecter's process */
 };
 
-#define GREETING_MAX_FDS 4
+/* The descriptors that come with it. */
+enum greeting_fd
+{
+    GREETING_SEGMENT,
+    GREETING_MAILBOX,
+    GREETING_FDS
+};
 
 union greeting_control
 {
     struct cmsghdr align;
-    char bytes[CMSG_SPACE (GREETING_MAX_FDS * sizeof (int))];
+    char bytes[CMSG_SPACE (GREETING_FDS * sizeof (int))];
 };
 
 /* True when the process at the other end may talk to us. */

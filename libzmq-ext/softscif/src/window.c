@@ -1,0 +1,615 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Windows: scif_register and scif_unregister, and finding and pinning the
+ * pages behind a range of a registered address space.
+ *
+ * The table of an end is in the shared segment. Only its owner fills slots,
+ * under a lock that the peer does not take. Readers keep a sorted copy, made
+ * anew when the table's generation has moved on, and check a slot again after
+ * they have pinned it: a pinned slot does not change.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+/* Where offsets that we choose are below, as in the driver. */
+#define OFFSET_TOP UINT64_C (0x7ffffffffffff000)
+
+/* ---- views; views_lock is held ---- */
+
+static int by_offset (const void *a, const void *b)
+{
+    const struct piece *x = a, *y = b;
+    return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+static bool view_reserve (struct view *view, size_t n)
+{
+    if (n <= view->capacity)
+        return true;
+    const size_t capacity = n < 16 ? 16 : 2 * n;
+    struct piece *pieces = realloc (view->pieces, capacity * sizeof *pieces);
+    if (!pieces)
+        return false;
+    view->pieces = pieces;
+    view->capacity = capacity;
+    return true;
+}
+
+static struct piece piece_of (const struct window_slot *slot, uint32_t number)
+{
+    return (struct piece){slot->offset,
+                          slot->len,
+                          slot->window_offset,
+                          slot->window_len,
+                          slot->process,
+                          slot->object,
+                          slot->object_offset,
+                          slot->prot,
+                          number};
+}
+
+static struct window_table *table_of (struct endpoint *endpoint, int side)
+{
+    return &endpoint->segment->windows[side];
+}
+
+static uint32_t used_slots (struct window_table *table)
+{
+    const uint32_t used = atomic_load (&table->used);
+    return used < WINDOW_SLOTS ? used : WINDOW_SLOTS;
+}
+
+static bool refresh (struct endpoint *endpoint, int side)
+{
+    struct window_table *table = table_of (endpoint, side);
+    struct view *view = &endpoint->views[side];
+    uint64_t generation;
+    while ((generation = atomic_load (&table->generation))
+           != view->generation) {
+        const uint32_t used = used_slots (table);
+        view->count = 0;
+        for (uint32_t i = 0; i < used; i++) {
+            struct window_slot *slot = &table->slots[i];
+            if ((atomic_load (&slot->state) & SLOT_USED) == 0)
+                continue;
+            if (!view_reserve (view, view->count + 1))
+                return false;
+            view->pieces[view->count++] = piece_of (slot, i);
+        }
+        if (view->count)
+            qsort (view->pieces, view->count, sizeof *view->pieces, by_offset);
+        view->generation = generation;
+    }
+    return true;
+}
+
+/* The first piece that ends above the offset. */
+static size_t first_above (const struct view *view, uint64_t offset)
+{
+    size_t low = 0, high = view->count;
+    while (low < high) {
+        const size_t middle = (low + high) / 2;
+        const struct piece *p = &view->pieces[middle];
+        if (p->offset + p->len > offset)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+static bool is_free (const struct view *view, uint64_t offset, uint64_t len)
+{
+    const size_t i = first_above (view, offset);
+    return i == view->count || view->pieces[i].offset >= offset + len;
+}
+
+/* The highest free offset; false when there is no room at all. */
+static bool choose (const struct view *view, uint64_t len, uint64_t *offset)
+{
+    uint64_t end = OFFSET_TOP;
+    for (size_t i = view->count; i-- > 0 && end >= len;) {
+        const struct piece *p = &view->pieces[i];
+        if (p->offset + p->len <= end - len)
+            break;
+        end = p->offset;
+    }
+    if (end < len)
+        return false;
+    *offset = end - len;
+    return true;
+}
+
+/* ---- pins ---- */
+
+static void unpin_slot (struct window_table *table, uint32_t number)
+{
+    struct window_slot *slot = &table->slots[number];
+    uint32_t state = atomic_fetch_sub (&slot->state, 1) - 1;
+    /* Whoever lets go last of a doomed one frees it. */
+    if (state == (SLOT_USED | SLOT_DOOMED)
+        && atomic_compare_exchange_strong (&slot->state, &state, 0))
+        atomic_fetch_add (&table->generation, 1);
+}
+
+static bool pin_slot (struct window_table *table, const struct piece *piece)
+{
+    struct window_slot *slot = &table->slots[piece->slot];
+    uint32_t state = atomic_load (&slot->state);
+    do
+        if ((state & SLOT_USED) == 0 || (state & SLOT_PINS) == SLOT_PINS)
+            return false;
+    while (!atomic_compare_exchange_weak (&slot->state, &state, state + 1));
+    /* It may have been freed and used again since the view was made. */
+    const struct piece now = piece_of (slot, piece->slot);
+    if (memcmp (&now, piece, sizeof now) == 0)
+        return true;
+    unpin_slot (table, piece->slot);
+    return false;
+}
+
+void windows_unpin (struct pins *pins)
+{
+    for (size_t i = 0; i < pins->count; i++)
+        unpin_slot (pins->table, pins->pieces[i].slot);
+    if (pins->pieces != pins->few)
+        free (pins->pieces);
+    pins->count = 0;
+    pins->pieces = pins->few;
+}
+
+/* Finds and pins; EAGAIN when the table changed under our hands. */
+static int try_pin (struct endpoint *endpoint,
+                    int side,
+                    uint64_t offset,
+                    uint64_t len,
+                    int prot,
+                    struct pins *pins)
+{
+    const struct view *view = &endpoint->views[side];
+    if (!refresh (endpoint, side))
+        return ENOMEM;
+    const size_t first = first_above (view, offset);
+    size_t last = first;
+    uint64_t at = offset;
+    bool allowed = true;
+    for (; last < view->count && at < offset + len; last++) {
+        const struct piece *p = &view->pieces[last];
+        if (p->offset > at)
+            break;
+        allowed &= ((int) p->prot & prot) == prot;
+        at = p->offset + p->len;
+    }
+    if (at < offset + len)
+        return ENXIO;
+    if (!allowed)
+        return EPERM;
+    if (last - first > sizeof pins->few / sizeof pins->few[0]) {
+        pins->pieces = malloc ((last - first) * sizeof *pins->pieces);
+        if (!pins->pieces) {
+            pins->pieces = pins->few;
+            return ENOMEM;
+        }
+    }
+    for (size_t i = first; i < last; i++) {
+        if (!pin_slot (pins->table, &view->pieces[i])) {
+            windows_unpin (pins);
+            return EAGAIN;
+        }
+        pins->pieces[pins->count++] = view->pieces[i];
+    }
+    return 0;
+}
+
+int windows_pin (struct endpoint *endpoint,
+                 int side,
+                 uint64_t offset,
+                 uint64_t len,
+                 int prot,
+                 struct pins *pins)
+{
+    pins->table = table_of (endpoint, side);
+    pins->count = 0;
+    pins->pieces = pins->few;
+    if (offset > INT64_MAX || len > INT64_MAX - offset)
+        return ENXIO;
+    int error;
+    pthread_mutex_lock (&endpoint->views_lock);
+    do
+        error = try_pin (endpoint, side, offset, len, prot, pins);
+    while (error == EAGAIN);
+    pthread_mutex_unlock (&endpoint->views_lock);
+    return error;
+}
+
+/* ---- registering; windows_lock and views_lock are held ---- */
+
+static bool find_slot (struct endpoint *endpoint,
+                       struct window_table *table,
+                       uint32_t *number)
+{
+    for (uint32_t i = 0; i < WINDOW_SLOTS; i++) {
+        const uint32_t at = (endpoint->free_slot + i) % WINDOW_SLOTS;
+        if (atomic_load (&table->slots[at].state) == 0) {
+            endpoint->free_slot = (at + 1) % WINDOW_SLOTS;
+            *number = at;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Fills slots; frees them again and returns ENOMEM when there are too few. */
+static int fill_slots (struct endpoint *endpoint,
+                       uint64_t offset,
+                       uint64_t len,
+                       int prot,
+                       const struct extents *extents)
+{
+    struct window_table *table = table_of (endpoint, endpoint->side);
+    struct view *view = &endpoint->views[endpoint->side];
+    uint64_t at = offset;
+    if (!view_reserve (view, view->count + extents->count))
+        return ENOMEM;
+    const size_t before = view->count;
+    for (size_t i = 0; i < extents->count; i++) {
+        const struct extent *extent = &extents->list[i];
+        uint32_t number;
+        if (!find_slot (endpoint, table, &number)) {
+            for (size_t k = before; k < view->count; k++)
+                atomic_store (&table->slots[view->pieces[k].slot].state, 0);
+            view->count = before;
+            return ENOMEM;
+        }
+        struct window_slot *slot = &table->slots[number];
+        slot->prot = (uint32_t) prot;
+        slot->offset = at;
+        slot->len = extent->len;
+        slot->window_offset = offset;
+        slot->window_len = len;
+        slot->process = process_id (process_self ());
+        slot->object = extent->object;
+        slot->object_offset = extent->offset;
+        atomic_store (&slot->state, SLOT_USED);
+        if (number >= atomic_load (&table->used))
+            atomic_store (&table->used, number + 1);
+        view->pieces[view->count++] = piece_of (slot, number);
+        at += extent->len;
+    }
+    /* Put the new ones, which are adjacent, where they belong. */
+    size_t to = before;
+    while (to > 0 && view->pieces[to - 1].offset > offset)
+        to--;
+    if (to < before) {
+        struct piece *added = malloc (extents->count * sizeof *added);
+        if (added) {
+            memcpy (added, &view->pieces[before],
+                    extents->count * sizeof *added);
+            memmove (&view->pieces[to + extents->count], &view->pieces[to],
+                     (before - to) * sizeof *added);
+            memcpy (&view->pieces[to], added, extents->count * sizeof *added);
+            free (added);
+        } else
+            qsort (view->pieces, view->count, sizeof *added, by_offset);
+    }
+    /* When only we changed the table, the view is up to date already. */
+    if (atomic_fetch_add (&table->generation, 1) == view->generation)
+        view->generation++;
+    return 0;
+}
+
+/* Makes sure the peer has the objects of the extents. */
+static int send_objects (struct endpoint *endpoint,
+                         const struct extents *extents)
+{
+    for (size_t i = 0; i < extents->count; i++) {
+        const uint64_t id = extents->list[i].object;
+        size_t k = 0;
+        while (k < endpoint->sent_count && endpoint->sent[k] != id)
+            k++;
+        if (k < endpoint->sent_count)
+            continue;
+        uint64_t *sent =
+          realloc (endpoint->sent, (k + 1) * sizeof *sent);
+        if (!sent)
+            return ENOMEM;
+        endpoint->sent = sent;
+        const int fd =
+          process_object_fd (process_id (process_self ()), id);
+        if (fd < 0)
+            return errno;
+        const int error =
+          process_send_object (endpoint->peer_process, id, fd);
+        close (fd);
+        if (error)
+            return error;
+        endpoint->sent[endpoint->sent_count++] = id;
+    }
+    return 0;
+}
+
+/* 0 or errno; *offset is where the window is. */
+static int add_window (struct endpoint *endpoint,
+                       void *address,
+                       uint64_t len,
+                       bool fixed,
+                       uint64_t *offset,
+                       int prot)
+{
+    struct view *view = &endpoint->views[endpoint->side];
+    struct extents extents = {NULL, 0, 0};
+    if (!refresh (endpoint, endpoint->side))
+        return ENOMEM;
+    if (fixed ? !is_free (view, *offset, len) : !choose (view, len, offset))
+        return fixed ? EADDRINUSE : ENOMEM;
+    int error = capture (address, len, prot, &extents);
+    if (!error)
+        error = send_objects (endpoint, &extents);
+    if (!error)
+        error = fill_slots (endpoint, *offset, len, prot, &extents);
+    free (extents.list);
+    return error;
+}
+
+static void lock_windows (struct endpoint *endpoint)
+{
+    capture_lock ();
+    robust_lock (&endpoint->segment->side[endpoint->side].windows_lock);
+    pthread_mutex_lock (&endpoint->views_lock);
+}
+
+static void unlock_windows (struct endpoint *endpoint)
+{
+    pthread_mutex_unlock (&endpoint->views_lock);
+    pthread_mutex_unlock (
+      &endpoint->segment->side[endpoint->side].windows_lock);
+    capture_unlock ();
+}
+
+SCIF_EXPORT off_t scif_register (scif_epd_t epd,
+                                 void *addr,
+                                 size_t len,
+                                 off_t offset,
+                                 int prot_flags,
+                                 int map_flags)
+{
+    const size_t page = page_size ();
+    const bool fixed = (map_flags & SCIF_MAP_FIXED) != 0;
+    if ((map_flags & ~SCIF_MAP_FIXED) != 0
+        || (prot_flags & ~(SCIF_PROT_READ | SCIF_PROT_WRITE)) != 0 || len == 0
+        || len % page != 0 || (uintptr_t) addr % page != 0
+        || len > INT64_MAX
+        || (fixed
+            && (offset < 0 || offset % (off_t) page != 0
+                || (uint64_t) offset > INT64_MAX - len))) {
+        errno = EINVAL;
+        return SCIF_REGISTER_FAILED;
+    }
+    struct endpoint *endpoint = endpoint_get (epd);
+    if (!endpoint)
+        return SCIF_REGISTER_FAILED;
+    uint64_t at = (uint64_t) offset;
+    int error = endpoint_may_use_memory (endpoint, epd);
+    if (!error && (uintptr_t) addr + len < (uintptr_t) addr)
+        error = EFAULT;
+    if (!error && !memlock_charge (len))
+        error = EAGAIN;
+    else if (!error) {
+        lock_windows (endpoint);
+        error = add_window (endpoint, addr, len, fixed, &at, prot_flags);
+        unlock_windows (endpoint);
+        if (error)
+            memlock_release (len);
+    }
+    endpoint_put (endpoint);
+    if (error) {
+        errno = error;
+        return SCIF_REGISTER_FAILED;
+    }
+    return (off_t) at;
+}
+
+/* ---- unregistering ---- */
+
+/* Frees the slot, or dooms it while it is pinned; false when it was doomed. */
+static bool doom_slot (struct window_slot *slot)
+{
+    uint32_t state = atomic_load (&slot->state);
+    do
+        if ((state & SLOT_USED) == 0 || (state & SLOT_DOOMED) != 0)
+            return false;
+    while (!atomic_compare_exchange_weak (
+      &slot->state, &state,
+      (state & SLOT_PINS) == 0 ? 0 : state | SLOT_DOOMED));
+    return true;
+}
+
+static int remove_windows (struct endpoint *endpoint,
+                           uint64_t offset,
+                           uint64_t len)
+{
+    struct window_table *table = table_of (endpoint, endpoint->side);
+    struct view *view = &endpoint->views[endpoint->side];
+    if (!refresh (endpoint, endpoint->side))
+        return ENOMEM;
+    const size_t first = first_above (view, offset);
+    size_t last = first;
+    for (; last < view->count && view->pieces[last].offset < offset + len;
+         last++) {
+        const struct piece *p = &view->pieces[last];
+        if (p->window_offset < offset
+            || p->window_offset + p->window_len > offset + len)
+            return EINVAL;
+    }
+    const uint64_t me = process_id (process_self ());
+    for (size_t i = first; i < last; i++) {
+        const struct piece *p = &view->pieces[i];
+        if (doom_slot (&table->slots[p->slot]) && p->process == me)
+            memlock_release (p->len);
+    }
+    if (last > first)
+        atomic_fetch_add (&table->generation, 1);
+    return 0;
+}
+
+SCIF_EXPORT int scif_unregister (scif_epd_t epd, off_t offset, size_t len)
+{
+    const size_t page = page_size ();
+    if (offset < 0 || offset % (off_t) page != 0 || len == 0
+        || len % page != 0 || len > (uint64_t) INT64_MAX - (uint64_t) offset) {
+        errno = EINVAL;
+        return -1;
+    }
+    struct endpoint *endpoint = endpoint_get (epd);
+    if (!endpoint)
+        return -1;
+    int error = endpoint_may_use_memory (endpoint, epd);
+    if (!error && !process_self ())
+        error = ENOMEM;
+    if (!error) {
+        lock_windows (endpoint);
+        error = remove_windows (endpoint, (uint64_t) offset, len);
+        unlock_windows (endpoint);
+        capture_lock ();
+        foreign_sweep ();
+        capture_unlock ();
+    }
+    endpoint_put (endpoint);
+    if (error) {
+        errno = error;
+        return -1;
+    }
+    return 0;
+}
+
+/* ---- the end of an endpoint, and what outlives it ---- */
+
+struct lingering
+{
+    struct lingering *next;
+    struct endpoint *endpoint;
+};
+
+static pthread_mutex_t lingering_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct lingering *lingering;
+
+struct each
+{
+    void (*fn) (const struct extent *, void *);
+    void *context;
+};
+
+/* The extents of this process in one table. */
+static void each_of_endpoint (struct endpoint *endpoint, void *context)
+{
+    struct segment *segment = endpoint->segment;
+    const struct each *each = context;
+    if (!segment)
+        return;
+    struct window_table *table = table_of (endpoint, endpoint->side);
+    const uint32_t used = used_slots (table);
+    for (uint32_t i = 0; i < used; i++) {
+        const struct window_slot *slot = &table->slots[i];
+        if ((atomic_load (&slot->state) & SLOT_USED) != 0
+            && slot->process == process_id (process_self ())) {
+            const struct extent extent = {slot->object, slot->object_offset,
+                                          slot->len};
+            each->fn (&extent, each->context);
+        }
+    }
+}
+
+static bool has_pins (struct endpoint *endpoint)
+{
+    struct window_table *table = table_of (endpoint, endpoint->side);
+    const uint32_t used = used_slots (table);
+    for (uint32_t i = 0; i < used; i++)
+        if ((atomic_load (&table->slots[i].state) & SLOT_PINS) != 0)
+            return true;
+    return false;
+}
+
+/* Lets those go that nobody can have mapped any more. */
+static void sweep_lingering (void)
+{
+    struct lingering *gone = NULL;
+    pthread_mutex_lock (&lingering_lock);
+    for (struct lingering **link = &lingering; *link;) {
+        struct lingering *l = *link;
+        if (has_pins (l->endpoint)
+            && !(l->endpoint->peer_process
+                 && process_is_dead (l->endpoint->peer_process))) {
+            link = &l->next;
+            continue;
+        }
+        *link = l->next;
+        l->next = gone;
+        gone = l;
+    }
+    pthread_mutex_unlock (&lingering_lock);
+    while (gone) {
+        struct lingering *next = gone->next;
+        endpoint_put (gone->endpoint);
+        free (gone);
+        gone = next;
+    }
+}
+
+void windows_for_each_extent (void (*fn) (const struct extent *, void *),
+                              void *context)
+{
+    struct each each = {fn, context};
+    sweep_lingering ();
+    endpoint_for_each (each_of_endpoint, &each);
+    pthread_mutex_lock (&lingering_lock);
+    for (struct lingering *l = lingering; l; l = l->next)
+        each_of_endpoint (l->endpoint, &each);
+    pthread_mutex_unlock (&lingering_lock);
+}
+
+void windows_linger (struct endpoint *endpoint)
+{
+    struct segment *segment = endpoint->segment;
+    if (!segment || used_slots (table_of (endpoint, endpoint->side)) == 0)
+        return;
+    struct window_table *table = table_of (endpoint, endpoint->side);
+    const uint64_t me = process_id (process_self ());
+    const uint32_t used = used_slots (table);
+    bool mine = false;
+    for (uint32_t i = 0; i < used; i++) {
+        struct window_slot *slot = &table->slots[i];
+        const uint32_t state = atomic_load (&slot->state);
+        if ((state & SLOT_USED) == 0 || slot->process != me)
+            continue;
+        mine |= (state & SLOT_PINS) != 0;
+        if ((state & SLOT_DOOMED) == 0)
+            memlock_release (slot->len);
+    }
+    struct lingering *l = mine ? malloc (sizeof *l) : NULL;
+    if (!l)
+        return;
+    atomic_fetch_add (&endpoint->refs, 1);
+    l->endpoint = endpoint;
+    pthread_mutex_lock (&lingering_lock);
+    l->next = lingering;
+    lingering = l;
+    pthread_mutex_unlock (&lingering_lock);
+}
+
+void windows_after_fork (void)
+{
+    pthread_mutex_init (&lingering_lock, NULL);
+    /* The parent lingers; the child never had these mappings to look after. */
+    lingering = NULL;
+}
+
+void windows_free_views (struct endpoint *endpoint)
+{
+    for (int side = 0; side < 2; side++)
+        free (endpoint->views[side].pieces);
+    free (endpoint->sent);
+}
