@@ -33,7 +33,7 @@ import { basename, dirname, join, relative } from 'node:path'
 import * as v from 'valibot'
 import { ExitCode, UserError } from '../ui/errors.ts'
 import { checkSeries } from './check-series.ts'
-import { type FoundFile, findFiles, readInput } from './inputs.ts'
+import { type FoundFile, findFiles, type Overlay, readInput } from './inputs.ts'
 import { type Manifest, type ManifestEntry, manifestSchema } from './schema.ts'
 import type { AddedFile, Entry, Input, Series } from './types.ts'
 import { readYaml, type YamlSource } from './yaml-source.ts'
@@ -49,13 +49,20 @@ export interface Mistake {
 
 /**
  * Reads and checks patches/series.yaml with every file that it names.
- * A UserError (exit code 2) tells all mistakes at once, each with its line.
+ * A UserError (exit code 2) tells all mistakes at once, each with its line. With an overlay, the
+ * series is read as if files were already what that says.
  */
-export async function loadSeries(patchesDir: string, transportDir: string): Promise<Series> {
+export async function loadSeries(
+  patchesDir: string,
+  transportDir: string,
+  overlay: Overlay = new Map(),
+): Promise<Series> {
   const root = dirname(patchesDir)
   const path = join(patchesDir, 'series.yaml')
   const label = `${basename(patchesDir)}/series.yaml`
-  const text = await readFile(path, 'utf8').catch((cause) => {
+  const planned = overlay.get(path)?.bytes.toString('utf8')
+  const read = planned === undefined ? readFile(path, 'utf8') : Promise.resolve(planned)
+  const text = await read.catch((cause) => {
     throw new UserError({
       message: `${label} cannot be read: ${(cause as Error).message}.`,
       hint: `Restore it: git checkout -- ${label}`,
@@ -77,8 +84,8 @@ export async function loadSeries(patchesDir: string, transportDir: string): Prom
     )
   }
   const [patchFiles, transportFiles] = await Promise.all([
-    findFiles(patchesDir, root),
-    findFiles(transportDir, root),
+    findFiles(patchesDir, root, overlay),
+    findFiles(transportDir, root, overlay),
   ])
   const reader = { label, yaml, mistakes, patchFiles, transportFiles }
   const entries: Entry[] = []

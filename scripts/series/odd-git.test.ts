@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-import { chmod } from 'node:fs/promises'
+import { chmod, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -39,6 +39,9 @@ async function oddGit(lab: Lab): Promise<void> {
 	algorithm = patience
 	renames = copies
 	external = false
+	suppressBlankEmpty = true
+	interHunkContext = 9
+	indentHeuristic = false
 	orderFile = ${lab.dir}/home/excludes
 [apply]
 	whitespace = fix
@@ -114,6 +117,32 @@ test('the same with that configuration in the work tree itself, and in its hooks
     assert.is(await lab.read('work/libzmq-4.3.5/src/scif_address.cpp'), 'better\n')
     const fresh = await lab.apply(source, { workDir: join(lab.dir, 'work', 'fresh') })
     assert.is(again.head, fresh.head)
+    await failsToRead(lab, 'hooked')
+  }))
+
+test('an export gives the same bytes, however git is configured', () =>
+  inLab(async (lab) => {
+    const bytes = async (odd: boolean): Promise<Record<string, string>> => {
+      const source = await standardSeries(lab)
+      await lab.apply(source)
+      const text = await lab.read('work/libzmq-4.3.5/src/socket_base.cpp')
+      const edited = text.replace('scif here\n', 'scif\n\nhere\n').replace('line 25\n', 'LINE\n')
+      await lab.write('work/libzmq-4.3.5/src/socket_base.cpp', edited)
+      await lab.git(['commit', '-q', '-a', '--fixup=HEAD^'])
+      const config = await lab.read('work/libzmq-4.3.5/.git/config')
+      if (odd) {
+        await oddGit(lab)
+        const more = await lab.read('home/.gitconfig')
+        await lab.write('work/libzmq-4.3.5/.git/config', config + more)
+      }
+      const env = odd ? { ...lab.env, ...oddVariables } : lab.env
+      await lab.export({ context: { env, signal: new AbortController().signal } })
+      await rm(lab.workDir, { recursive: true })
+      return lab.project()
+    }
+    const plain = await bytes(false)
+    assert.match(plain['patches/hook.patch'] ?? '', '+scif\n+\n+here\n')
+    assert.equal(await bytes(true), plain)
     await failsToRead(lab, 'hooked')
   }))
 

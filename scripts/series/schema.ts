@@ -25,7 +25,8 @@ const slug = v.pipe(
     (issue) => `"${issue.input}" is no slug: lower-case words and digits joined by "-"`,
   ),
 )
-const message = v.pipe(
+/** A commit message as libzmq wants it. */
+export const messageSchema = v.pipe(
   text,
   v.check(
     (value) => /^Problem: \S/.test(value) && /\n\nSolution: \S/.test(value),
@@ -47,7 +48,7 @@ function oneOrMore<const S extends v.GenericSchema>(one: S, list: string) {
 }
 const entry = v.strictObject({
   slug,
-  message,
+  message: messageSchema,
   patch: v.optional(
     oneOrMore(
       nameOr(v.strictObject({ patch: path, releases: v.optional(range) })),

@@ -44,6 +44,14 @@ export async function findWorkTrees(out: string): Promise<string[]> {
     .map((name) => join(parent, name))
 }
 
+/** The release of a work tree; undefined when apply has not made one there. */
+export async function releaseOf(
+  workDir: string,
+  context: Pick<Context, 'env' | 'signal'>,
+): Promise<string | undefined> {
+  return (await readState(repositoryAt(workDir, context.env, context.signal)))?.release
+}
+
 /** Looks at a work tree and changes nothing; undefined when apply has not made one there. */
 export async function readStatus(
   workDir: string,

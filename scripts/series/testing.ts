@@ -6,6 +6,8 @@ import { gitTry } from '../system/git.ts'
 import type { Env } from '../system/run.ts'
 import type { FetchedSource } from '../upstream/types.ts'
 import { type ApplyOptions, applySeries } from './apply.ts'
+import { type ExportOptions, type ExportReport, exportSeries } from './export.ts'
+import { findFiles } from './inputs.ts'
 import { loadSeries } from './manifest.ts'
 import type { AppliedTree } from './types.ts'
 
@@ -26,6 +28,9 @@ export interface Lab {
   /** Commits everything in upstream; gives the source of that commit. */
   release(message: string, release: string, version: string): Promise<FetchedSource>
   apply(source: FetchedSource, more?: Partial<ApplyOptions>): Promise<AppliedTree>
+  export(more?: Partial<ExportOptions>): Promise<ExportReport>
+  /** Everything in patches/ and libzmq-ext/transport, by path. */
+  project(): Promise<Record<string, string>>
 }
 
 const identity = { name: 'Ada Example', email: 'ada@example.invalid' }
@@ -115,6 +120,20 @@ async function makeLab(dir: string): Promise<Lab> {
         context: { env, signal: new AbortController().signal },
         ...more,
       }),
+    export: async (more = {}) =>
+      exportSeries({
+        series: await loadSeries(lab.patches, lab.transport),
+        workDir: lab.workDir,
+        release: '4.3.5',
+        context: { env, signal: new AbortController().signal },
+        ...more,
+      }),
+    project: async () => {
+      const root = join(dir, 'project')
+      const found = [...(await findFiles(root, root)).values()]
+      const content = found.map(async ({ label, path }) => [label, await readFile(path, 'utf8')])
+      return Object.fromEntries(await Promise.all(content))
+    },
   }
   await mkdir(join(dir, 'home'))
   await mkdir(lab.upstream)

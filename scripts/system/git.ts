@@ -84,7 +84,7 @@ export async function git(args: readonly string[], options: GitOptions): Promise
   const result = await runOrFail(argv(args), {
     ...options,
     env: gitEnv(options),
-    what: `git ${args[0]}`,
+    what: `git ${args.find((arg) => !arg.startsWith('-')) ?? ''}`,
   })
   return result.stdout
 }
@@ -97,6 +97,7 @@ function argv(args: readonly string[]): string[] {
     'core.attributesFile': '/dev/null',
     'core.excludesFile': '/dev/null',
     'core.quotePath': 'false',
+    'diff.suppressBlankEmpty': 'false',
     'apply.whitespace': 'nowarn',
     'apply.ignoreWhitespace': 'no',
     'i18n.commitEncoding': 'UTF-8',

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MPL-2.0
+import { workDirOf } from '../series/apply.ts'
+import { type ExportReport, exportSeries } from '../series/export.ts'
+import { findWorkTrees, releaseOf } from '../series/status.ts'
+import { ExitCode, UserError } from '../ui/errors.ts'
+import { projectSeries } from './apply.ts'
+import type { Command, CommandInput } from './command.ts'
+
+// Named so because "export" is a word of the language.
+export const exportCommand: Command = {
+  name: 'export',
+  summary: 'Write the edited work tree back into patches/ and libzmq-ext/transport',
+  options: [{ flag: '--check', describe: 'Write nothing; fail when anything would change' }],
+  examples: ['./build export', './build export --release 4.3.4', './build export --check'],
+  plan: async (input) => {
+    const series = await projectSeries(input)
+    const release = await chooseRelease(input)
+    const workDir = workDirOf(input.context.out, release)
+    const check = input.extra.check === true
+    let report: ExportReport | undefined
+    return {
+      steps: [
+        {
+          id: 'export',
+          title: check ? 'Compare the work tree with the series' : 'Export the work tree',
+          plan: [`read the commits refs/scif/base..HEAD of ${workDir}`],
+          run: async (handle) => {
+            const { env } = input.context
+            const context = { env, signal: handle.signal }
+            report = await exportSeries({
+              ...{ workDir, release, series, context, check },
+              line: handle.line,
+            })
+            for (const note of report.notes) handle.line(note)
+            const count = report.changes.length
+            if (count === 0) return { status: 'skipped', detail: '0 differences' }
+            return { status: 'done', detail: `${count} ${count === 1 ? 'file' : 'files'}` }
+          },
+        },
+      ],
+      report: async () => {
+        if (!report) throw new Error('the export step did not run')
+        const differs = check && report.changes.length > 0
+        return {
+          exitCode: differs ? ExitCode.checkFailed : ExitCode.done,
+          data: { schemaVersion: 1, ...report },
+          text: describe(report),
+          next: differs ? [`./build export --release ${release}`] : [],
+        }
+      },
+    }
+  },
+}
+
+/** The release that was asked for, or the only one that has a work tree. */
+async function chooseRelease(input: CommandInput): Promise<string> {
+  const { context, options } = input
+  if (options.release !== undefined) return options.release
+  const releases: string[] = []
+  for (const dir of await findWorkTrees(context.out)) {
+    const release = await releaseOf(dir, context)
+    if (release !== undefined) releases.push(release)
+  }
+  const [only] = releases
+  if (only !== undefined && releases.length === 1) return only
+  throw new UserError({
+    message:
+      only === undefined
+        ? 'There is no work tree to export.'
+        : `There are work trees of libzmq ${releases.join(', ')}.`,
+    hint:
+      only === undefined
+        ? 'Make one: ./build apply'
+        : `Say which: ./build export --release ${releases.at(-1)}`,
+    exitCode: only === undefined ? ExitCode.checkFailed : ExitCode.usage,
+  })
+}
+
+function describe(report: ExportReport): string {
+  if (report.changes.length === 0) return `0 differences between ${report.workDir} and the series.`
+  const did = report.written ? '' : 'would be '
+  const lines = report.changes.map(({ path, action }) => `${did}${action}: ${path}`)
+  return [...lines, ...report.notes.map((note) => `note: ${note}`)].join('\n')
+}

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: MPL-2.0
+import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname, relative, sep } from 'node:path'
+import type { Context } from '../system/context.ts'
+import { ExitCode, UserError } from '../ui/errors.ts'
+import { sayEdits, withWorkTree } from './apply.ts'
+import { autosquash } from './autosquash.ts'
+import { buildCommits } from './build-commits.ts'
+import { assignCommits, checkCommit } from './export-commits.ts'
+import { exportFiles } from './export-files.ts'
+import { arrangeEntries } from './export-order.ts'
+import { exportMessage, exportPatches } from './export-patches.ts'
+import { type ExportWork, put } from './export-work.ts'
+import type { Overlay } from './inputs.ts'
+import { loadSeries } from './manifest.ts'
+import { cutManifest, joinManifest } from './manifest-text.ts'
+import { examine, misfitError } from './misfit.ts'
+import { readChanges, readCommits } from './read-commits.ts'
+import { type Repository, refs, repositoryAt } from './repository.ts'
+import { hashInputs, resolveSeries, seriesInputs } from './resolve.ts'
+import { readJournal, readState, type State } from './state.ts'
+import type { Series } from './types.ts'
+import { findEdits, switchTo } from './worktree.ts'
+
+export interface ExportOptions {
+  workDir: string
+  release: string
+  /** As it is on the disk. */
+  series: Series
+  context: Pick<Context, 'env' | 'signal'>
+  /** Write nothing, only tell what would change. */
+  check?: boolean
+  patience?: number
+  line?: (text: string) => void
+}
+
+export interface ExportReport {
+  workDir: string
+  release: string
+  version: string
+  /** Files of the project, from its root. */
+  changes: readonly { path: string; action: 'added' | 'changed' | 'deleted' }[]
+  /** Sentences on what was understood: new, dropped, split and moved entries. */
+  notes: readonly string[]
+  /** HEAD of the work tree afterwards. */
+  head: string
+  written: boolean
+}
+
+/**
+ * Turns the commits of an edited work tree back into patches/ and libzmq-ext/transport. What the
+ * tree does not change stays to the byte. Before anything is written the new series is applied in
+ * the object database and has to give the very tree of HEAD; afterwards the work tree stands on
+ * the commits of the new series.
+ */
+export async function exportSeries(options: ExportOptions): Promise<ExportReport> {
+  const { workDir, context, release } = options
+  const repo = repositoryAt(workDir, context.env, context.signal)
+  if (!(await readState(repo))) {
+    throw new UserError({
+      message: `There is no work tree of libzmq ${release}.`,
+      hint: `Make it: ./build apply --release ${release}`,
+      exitCode: ExitCode.checkFailed,
+    })
+  }
+  return withWorkTree(options, release, () => exportLocked(repo, options))
+}
+
+async function exportLocked(repo: Repository, options: ExportOptions): Promise<ExportReport> {
+  const { series, release } = options
+  const state = await readState(repo)
+  if (!state) throw new Error('the work tree lost its state')
+  await checkReady(repo, state, release)
+  const head = (await repo.git(['rev-parse', 'HEAD'])).trim()
+  const tip = await autosquash(repo, state.base, head, series.author)
+  const { overlay, notes } = await planExport(repo, state, series, tip)
+  const next = await prove(repo, options, state, overlay, tip)
+  const changes = await describeChanges(overlay, dirname(series.patchesDir))
+  const report = { workDir: repo.workDir, release, version: state.version, changes, notes }
+  const nothing = changes.length === 0 && head === state.head
+  if (options.check || nothing) return { ...report, head, written: false }
+  await writeAll(overlay)
+  if (head !== next.head) await repo.git(['update-ref', refs.keptHead, head])
+  await switchTo(repo, { from: head, to: next })
+  return { ...report, head: next.head, written: changes.length > 0 }
+}
+
+/** Refuses over anything that is half done, and says what to type. */
+async function checkReady(repo: Repository, state: State, release: string): Promise<void> {
+  if (await readJournal(repo)) {
+    throw new UserError({
+      message: `An apply to ${repo.workDir} was killed half-way.`,
+      hint: `Finish it first: ./build apply --release ${release}`,
+      exitCode: ExitCode.checkFailed,
+    })
+  }
+  const edits = await findEdits(repo, state.head)
+  const git = `git -C ${repo.workDir}`
+  if (edits.underWay) {
+    throw new UserError({
+      message: `In ${repo.workDir} there is a ${edits.underWay} under way.`,
+      hint: `Finish or abandon it: ${git} ${edits.underWay} --continue, or --abort`,
+      exitCode: ExitCode.checkFailed,
+    })
+  }
+  if (edits.uncommitted.length > 0) {
+    throw new UserError({
+      message: `${repo.workDir} has edits that are not committed: ${sayEdits(edits)}.`,
+      details: await whoseEdits(repo, state, edits.uncommitted),
+      hint: [
+        `Commit them as a part of an entry: ${git} commit -a --fixup=<its commit>`,
+        `or as an entry of their own:       ${git} commit -a   (Problem: …, Solution: …)`,
+      ].join('\n'),
+      exitCode: ExitCode.checkFailed,
+    })
+  }
+}
+
+/** Each path with the commits of the series that touch it. */
+async function whoseEdits(
+  repo: Repository,
+  state: State,
+  paths: readonly string[],
+): Promise<string> {
+  const commits = await readCommits(repo, state.base, state.head)
+  return paths
+    .map((path) => {
+      const touching = commits.filter(({ changes }) => changes.some((one) => one.path === path))
+      const names = touching.map(({ id, slug }) => `${slug} ${id.slice(0, 12)}`)
+      return `  ${path}${names.length > 0 ? `: of ${names.join(', ')}` : ''}`
+    })
+    .join('\n')
+}
+
+/** Works out the project's files as they are to be. */
+async function planExport(
+  repo: Repository,
+  state: State,
+  series: Series,
+  head: string,
+): Promise<{ overlay: Overlay; notes: readonly string[] }> {
+  const text = await readFile(series.manifest, 'utf8')
+  const manifest = cutManifest(text)
+  const commits = await readCommits(repo, state.base, head)
+  const listed = await repo.git(['ls-tree', '-r', '-z', '--name-only', state.base])
+  const notes: string[] = []
+  const work: ExportWork = {
+    ...{ repo, state, series, head, notes },
+    assigned: assignCommits(commits, series, state, notes),
+    applied: await readCommits(repo, state.base, state.head),
+    basePaths: new Set(listed.split('\0')),
+    overlay: new Map(),
+    texts: new Map(manifest.entries.map((entry) => [entry.slug, entry])),
+    fresh: new Map(),
+  }
+  for (const one of work.assigned) {
+    checkCommit(work, one)
+    await exportPatches(work, one)
+    exportMessage(work, one)
+  }
+  await exportFiles(work)
+  const entries = arrangeEntries(work, manifest.entries)
+  const joined = joinManifest({ ...manifest, entries })
+  if (joined !== text) put(work, series.manifest, Buffer.from(joined, 'utf8'))
+  return { overlay: work.overlay, notes }
+}
+
+/** Applies the series as it is to be, in the object database; it has to give the tree of head. */
+async function prove(
+  repo: Repository,
+  options: ExportOptions,
+  state: State,
+  overlay: Overlay,
+  head: string,
+): Promise<State> {
+  const { patchesDir, transportDir } = options.series
+  const planned = await loadSeries(patchesDir, transportDir, overlay)
+  const built = await buildCommits(repo, {
+    base: state.base,
+    entries: resolveSeries(planned, state.version),
+    author: planned.author,
+    date: planned.date,
+  })
+  if (built.kind === 'misfit') {
+    const files = await examine(repo, built.misfit)
+    const hint = `Nothing was written. See git -C ${repo.workDir} log -p refs/scif/base..HEAD`
+    throw misfitError(built.misfit, files, options.release, hint)
+  }
+  const inputs = seriesInputs(planned, state.version)
+  const newer = hashInputs(seriesInputs(options.series, state.version)) !== state.seriesHash
+  const different = await readChanges(repo, head, built.tree)
+  // A series that went on since it was applied brings more than the tree has.
+  if (different.length > 0 && !newer) {
+    throw new UserError({
+      message: `The series that export would write does not give back the tree of ${repo.workDir}.`,
+      details: different.map(({ path }) => `  ${path}`).join('\n'),
+      hint: 'Nothing was written. Please report this with the commits of the work tree.',
+      exitCode: ExitCode.checkFailed,
+    })
+  }
+  const { head: newHead, tree, commits } = built
+  return { ...state, head: newHead, tree, commits, inputs, seriesHash: hashInputs(inputs) }
+}
+
+async function describeChanges(overlay: Overlay, root: string): Promise<ExportReport['changes']> {
+  const changes: { path: string; action: 'added' | 'changed' | 'deleted' }[] = []
+  for (const [path, file] of overlay) {
+    const old = await readFile(path).catch(() => undefined)
+    const label = relative(root, path).split(sep).join('/')
+    const action = file === null ? 'deleted' : old === undefined ? 'added' : 'changed'
+    changes.push({ path: label, action })
+  }
+  return changes.sort((a, b) => (a.path < b.path ? -1 : 1))
+}
+
+/** Writes each file whole, all of them in one go at the end: a kill leaves all or (nearly) nothing. */
+async function writeAll(overlay: Overlay): Promise<void> {
+  const ready: [string, string][] = []
+  for (const [index, [path, file]] of [...overlay].entries()) {
+    if (!file) continue
+    await mkdir(dirname(path), { recursive: true })
+    const temporary = `${dirname(path)}/.export-${process.pid}-${index}`
+    await writeFile(temporary, file.bytes)
+    await chmod(temporary, file.executable ? 0o755 : 0o644)
+    ready.push([temporary, path])
+  }
+  for (const [temporary, path] of ready) await rename(temporary, path)
+  for (const [path, file] of overlay) if (!file) await rm(path, { force: true })
+}
