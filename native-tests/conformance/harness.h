@@ -38,6 +38,7 @@ struct conf_case {
     int line;
     int traits;
     void (*run) (void);
+    size_t order; /* of registration; conf_add() sets it */
 };
 
 /* Adds a case to the list of all cases; CASE() calls it before main(). */
@@ -46,7 +47,7 @@ void conf_add (struct conf_case *conf_case);
 #define CASE(name, fact_, title_, traits_)                                     \
     static void name (void);                                                   \
     static struct conf_case name##_case = {                                    \
-      fact_, title_, __FILE__, __LINE__, traits_, name};                       \
+      fact_, title_, __FILE__, __LINE__, traits_, name, 0};                    \
     __attribute__ ((constructor)) static void name##_add (void)                \
     {                                                                          \
         conf_add (&name##_case);                                               \

@@ -55,6 +55,7 @@ void conf_add (struct conf_case *conf_case)
     cases = realloc (cases, (case_count + 1) * sizeof *cases);
     if (!cases)
         abort ();
+    conf_case->order = case_count;
     cases[case_count++] = conf_case;
 }
 
@@ -89,9 +90,7 @@ static int compare_cases (const void *a, const void *b)
     const struct conf_case *x = *(struct conf_case *const *) a;
     const struct conf_case *y = *(struct conf_case *const *) b;
     int order = compare_facts (x->fact, y->fact);
-    if (!order)
-        order = strcmp (x->file, y->file);
-    return order ? order : x->line - y->line;
+    return order ? order : (x->order > y->order) - (x->order < y->order);
 }
 
 /* Whether a filter of digits and dots names the fact or a group it is in. */
@@ -422,7 +421,7 @@ static void on_interrupt (int number)
 static bool preflight_holds (const struct conf_options *options)
 {
     const struct conf_case c = {"0", "preflight", __FILE__, __LINE__, 0,
-                                options->preflight};
+                                options->preflight, 0};
     struct run run = {.conf_case = &c, .out = -1};
     run_all (&run, 1, options->timeout, 1, false);
     if (interrupted || run.verdict == PASSED) {

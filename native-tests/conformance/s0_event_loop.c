@@ -3,7 +3,6 @@
 #define _GNU_SOURCE
 #include "support.h"
 
-#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
 

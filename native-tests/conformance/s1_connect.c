@@ -3,7 +3,6 @@
 #define _GNU_SOURCE
 #include "support.h"
 
-#include <poll.h>
 #include <string.h>
 
 /* A request was waiting: takes it, so that its connecter is served. */
@@ -208,6 +207,11 @@ static void connect_and_stay (struct peer *me, void *port)
     scif_connect (epd, &to);
 }
 
+static void on_signal (int number)
+{
+    (void) number;
+}
+
 CASE (fatal_signal_waits, "1.7",
       "a fatal signal to a blocked connect takes effect when the 10 s are over",
       SLOW | QUIRK)
@@ -220,6 +224,29 @@ CASE (fatal_signal_waits, "1.7",
     await_request (from, NULL);
     took = peer_kill (&peer, LIMIT_MOST);
     observe (took >= LIMIT_LEAST - 1, "SIGKILL took %.2f s", took);
+}
+
+CASE (signal_waits, "1.7",
+      "a handled signal does not end a blocked connect either", QUIRK)
+{
+    int port, i;
+    scif_epd_t from = listener (1, &port);
+    struct sigaction action;
+    struct call connect;
+    memset (&action, 0, sizeof action);
+    action.sa_handler = on_signal;
+    RETURNS (sigaction (SIGUSR1, &action, NULL), 0);
+    start_connect (&connect, endpoint (), address (port));
+    await_request (from, &connect);
+    await_blocked (&connect);
+    for (i = 0; i < 10 && !returned (&connect); i++) {
+        pthread_kill (connect.thread, SIGUSR1);
+        sleep_ms (20);
+    }
+    observe (!returned (&connect), "connect goes on");
+    accept_now (from);
+    finish (&connect, AT_ONCE);
+    observe (connect.result > 0, "and succeeds");
 }
 
 /* Fills the backlog with blocked connects, one by one. */

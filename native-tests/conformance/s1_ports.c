@@ -53,23 +53,39 @@ CASE (get_fd, "1.1", "scif_get_fd returns its argument in every state", 0)
     RETURNS (scif_get_fd (pair.accepted), pair.accepted);
 }
 
+/* Four automatic ports in a row are the lowest free ones. Not so when another
+   program's endpoint, or the last of a case before, goes away meanwhile. */
+static bool lowest_are_free (scif_epd_t epds[4], int ports[4])
+{
+    int i, port;
+    bool lowest = true;
+    for (i = 0; i < 4; i++) {
+        epds[i] = endpoint ();
+        ports[i] = (int) SUCCEEDS (scif_bind (epds[i], 0));
+        CHECK (ports[i] >= FIRST_AUTOMATIC && ports[i] <= 0xffff);
+        lowest &= i == 0 || ports[i] > ports[i - 1];
+    }
+    for (port = FIRST_AUTOMATIC; port < ports[0]; port++) {
+        scif_epd_t epd = endpoint ();
+        lowest &= scif_bind (epd, (uint16_t) port) == -1 && errno == EINVAL;
+        close_epd (epd);
+    }
+    return lowest;
+}
+
 CASE (automatic_ports, "1.2",
       "bind to 0 gives the lowest free port from 1089 up; a freed one is "
       "reused at once",
       EXCLUSIVE)
 {
     scif_epd_t epds[4];
-    int ports[4], i, port;
-    for (i = 0; i < 4; i++) {
-        epds[i] = endpoint ();
-        ports[i] = (int) SUCCEEDS (scif_bind (epds[i], 0));
-        CHECK (ports[i] >= FIRST_AUTOMATIC && ports[i] <= 0xffff);
-        CHECK (i == 0 || ports[i] > ports[i - 1]);
-    }
-    for (port = FIRST_AUTOMATIC; port < ports[0]; port++) {
-        scif_epd_t epd = endpoint ();
-        FAILS (scif_bind (epd, (uint16_t) port), EINVAL);
-        close_epd (epd);
+    int ports[4], attempt, i;
+    for (attempt = 0; !lowest_are_free (epds, ports); attempt++) {
+        if (attempt == 5)
+            FAIL ("%d is not the lowest free port", ports[0]);
+        for (i = 0; i < 4; i++)
+            close_epd (epds[i]);
+        sleep_ms (200);
     }
     close_epd (epds[1]);
     close_epd (epds[2]);

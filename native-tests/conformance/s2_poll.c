@@ -4,7 +4,6 @@
 #include "support.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/select.h>

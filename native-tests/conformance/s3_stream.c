@@ -4,7 +4,6 @@
 #include "support.h"
 
 #include <limits.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>

@@ -3,7 +3,6 @@
 #define _GNU_SOURCE
 #include "support.h"
 
-#include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -152,13 +151,15 @@ CASE (mapping_protection, "4.5",
     struct pair pair = pair_open ();
     scif_epd_t epd = pair.connecter;
     char *memory = pages (1);
-    off_t readable = window (pair.accepted, memory, PAGE, SCIF_PROT_READ);
-    off_t neither = window (pair.accepted, memory, PAGE, 0);
+    off_t readable, neither;
+    /* Written first: else it is the zero page that gets pinned for reading. */
+    *memory = 'r';
+    readable = window (pair.accepted, memory, PAGE, SCIF_PROT_READ);
+    neither = window (pair.accepted, memory, PAGE, 0);
     MAP_FAILS (scif_mmap (NULL, PAGE, READ_WRITE, 0, epd, readable), EPERM);
     MAP_FAILS (scif_mmap (NULL, PAGE, SCIF_PROT_WRITE, 0, epd, readable),
                EPERM);
     MAP_FAILS (scif_mmap (NULL, PAGE, SCIF_PROT_READ, 0, epd, neither), EPERM);
-    *memory = 'r';
     CHECK (*(char *) map (epd, readable, PAGE, SCIF_PROT_READ) == 'r');
 }
 
@@ -307,6 +308,39 @@ CASE (mapping_survives_kill, "4.5",
     fill (mapped, 16 * PAGE, 2, 0);
     check_pattern (mapped, 16 * PAGE, 2, 0);
     RETURNS (scif_munmap (mapped, 16 * PAGE), 0);
+}
+
+static void map_and_stay (struct peer *me, void *port)
+{
+    struct scif_portID to = address (*(int *) port);
+    scif_epd_t epd = endpoint ();
+    char *mapped;
+    CHECK (SUCCEEDS (scif_connect (epd, &to)) > 0);
+    peer_hear (me);
+    mapped = map (epd, 0, PAGE, READ_WRITE);
+    mapped[3] = 'k';
+    peer_tell (me, 0);
+    peer_hear (me);
+}
+
+CASE (mapper_killed, "4.5",
+      "a process killed with a mapping: its peer sees HUP and keeps its memory",
+      0)
+{
+    int port;
+    scif_epd_t from = listener (1, &port), epd;
+    struct peer peer = peer_start (map_and_stay, &port);
+    struct scif_portID id;
+    char *memory = pages (1);
+    RETURNS (scif_accept (from, &id, &epd, SCIF_ACCEPT_SYNC), 0);
+    window_at (epd, 0, memory, PAGE, READ_WRITE);
+    peer_tell (&peer, 0);
+    peer_hear (&peer);
+    peer_kill (&peer, AT_ONCE);
+    await_hangup (epd);
+    CHECK (memory[3] == 'k');
+    memory[3] = 'l';
+    CHECK (memory[3] == 'l');
 }
 
 CASE (mapping_holds_connection, "4.5",

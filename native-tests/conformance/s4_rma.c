@@ -297,10 +297,19 @@ CASE (rma_bad_memory, "4.3",
     FAILS (scif_vwriteto (pair.connecter, memory + 2 * PAGE - 4, 8, offset,
                           SCIF_RMA_SYNC),
            EFAULT);
-    FAILS (scif_vwriteto (pair.connecter, NULL, 8, offset, SCIF_RMA_SYNC),
-           EFAULT);
-    FAILS (scif_vreadfrom (pair.connecter, NULL, 8, offset, SCIF_RMA_SYNC),
-           EFAULT);
+}
+
+CASE (rma_null, "4.3",
+      "vreadfrom and vwriteto with a null pointer fail: EFAULT, or ENXIO as a "
+      "local range without a window",
+      0)
+{
+    struct pair pair = pair_open ();
+    off_t offset = window (pair.accepted, pages (1), PAGE, READ_WRITE);
+    CHECK (scif_vwriteto (pair.connecter, NULL, 8, offset, SCIF_RMA_SYNC) == -1
+           && (errno == EFAULT || errno == ENXIO));
+    CHECK (scif_vreadfrom (pair.connecter, NULL, 8, offset, SCIF_RMA_SYNC) == -1
+           && (errno == EFAULT || errno == ENXIO));
 }
 
 static void check_all_fail (scif_epd_t epd, int code)

@@ -10,11 +10,12 @@
 
 #include "harness.h"
 
-#include <scif.h>
-
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/types.h>
+
+#include <scif.h>
 
 /* "At once", in seconds: far above any scheduling delay, far below the 10 s
    after which the driver gives up. */
