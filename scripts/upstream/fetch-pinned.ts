@@ -204,7 +204,10 @@ function nothingToBeHad(search: Search, candidates: readonly Release[]): UserErr
       : passedOver.map((one) => `${one.release}: ${one.route}: ${one.reason}`).join('\n'),
     hint: fetch.offline
       ? `Once without --offline it comes by:\n${ways.join('\n')}\nOr give --source dir:<folder or tarball>.`
-      : 'Give --source git:<url or path> or --source dir:<folder or tarball>, or mend the network.',
+      : [
+          'Give --source git:<url or path> or --source dir:<folder or tarball>, or mend the network.',
+          ...(search.strict ? ['Without --release the newest that can be had is taken.'] : []),
+        ].join('\n'),
     exitCode: ExitCode.source,
   })
 }
