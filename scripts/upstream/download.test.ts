@@ -49,16 +49,12 @@ test('a network that swallows packets is given up after the time-out', async () 
   }
 })
 
-test('a port where nobody listens, and a name that is none, fail at once', async () => {
+test('a port where nobody listens fails at once', async () => {
   const options = { patience: { connect: 30_000, stall: 30_000 }, signal }
   await refusing(async (base) => {
     const error = await failure(probe('127.0.0.1', Number(new URL(base).port), options))
     assert.match(error.message, 'could not be reached (ECONNREFUSED)')
   })
-  assert.match(
-    (await failure(probe('', 80, options).then(() => {}))).message,
-    'could not be reached',
-  )
 })
 
 test('an interrupt ends the attempt', async () => {
