@@ -32,6 +32,7 @@ static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct endpoint **table[LEAVES];
 static struct endpoint *all;
 static unsigned orphans;
+static unsigned orphan_limit = ORPHAN_BATCH;
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 
 /* ---- the table; table_lock is held ---- */
@@ -94,7 +95,7 @@ bool endpoint_owns (const struct endpoint *endpoint, int fd)
     return cookie_of (fd) == atomic_load (&endpoint->cookie);
 }
 
-/* True when a descriptor of this process still is the socket. */
+/* For each endpoint, whether a descriptor of this process is its socket. */
 static bool *find_inodes (struct endpoint **wanted, unsigned n)
 {
     bool *found = calloc (n, sizeof *found);
@@ -142,6 +143,7 @@ static void collect_orphans (void)
             retire (list[i]);
             list[dead++] = list[i];
         }
+    orphan_limit = 2 * orphans + ORPHAN_BATCH;
     pthread_mutex_unlock (&table_lock);
     for (unsigned i = 0; i < dead; i++)
         endpoint_put (list[i]);
@@ -208,7 +210,7 @@ struct endpoint *endpoint_create (int fd)
 {
     struct stat st;
     pthread_once (&fork_once, watch_forks);
-    if (orphans >= ORPHAN_BATCH)
+    if (orphans >= orphan_limit)
         collect_orphans ();
     struct endpoint *endpoint = calloc (1, sizeof *endpoint);
     if (!endpoint)
@@ -346,12 +348,9 @@ int endpoint_close (struct endpoint *endpoint, int fd)
 
     if (!orphan)
         return close (fd);
-    if (close_and_watch (fd, &rc)) {
-        bool *found = find_inodes (&endpoint, 1);
-        orphan = found && !*found;
-        free (found);
-    }
-    if (orphan) {
+    /* When the file lives on, an unknown duplicate here or another process
+       has it: it is left to collect_orphans. */
+    if (!close_and_watch (fd, &rc)) {
         pthread_mutex_lock (&table_lock);
         /* Another thread may have filed or dropped it meanwhile. */
         orphan = endpoint->known_fds == 0
