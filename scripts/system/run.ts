@@ -34,7 +34,9 @@ export interface RunResult {
 export async function run(argv: readonly string[], options: RunOptions): Promise<RunResult> {
   const shell = $({
     cwd: options.cwd,
-    env: options.env as NodeJS.ProcessEnv,
+    // Without SHLVL, and with a socket for standard input as node gives it, bash takes itself for
+    // a remote shell and runs the user's ~/.bashrc first.
+    env: { ...options.env, SHLVL: '1' } as NodeJS.ProcessEnv,
     nothrow: true,
     quiet: true,
     detached: true,
