@@ -88,7 +88,8 @@ export function describePair(
   if (!ends.some((end) => failed(results[end]))) return undefined
   const hung = ends.filter((end) => results[end].timedOut)
   // The one that failed by itself, not the one that was ended because of it.
-  const culprit = ends.find((end) => failed(results[end]) && !results[end].signal) ?? 'local'
+  const culprit =
+    ends.find((end) => failed(results[end]) && results[end].signal !== 'SIGTERM') ?? 'local'
   const { signal, exitCode } = results[culprit]
   const how = signal ? `was ended by ${signal}` : `failed with exit code ${exitCode}`
   const message =

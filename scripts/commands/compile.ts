@@ -87,7 +87,7 @@ export async function compileSteps(input: CommandInput, artifacts: Artifacts): P
       run: async (handle) => {
         const compilers = await findCompilers(context.env, handle.signal)
         if (choice.kind === 'soft') return buildSoftscif(softscif(compilers), context, handle)
-        if (choice.kind === 'real') removeSoftscif(softscif(compilers).buildDir, prefix)
+        if (choice.kind === 'real') removeSoftscif(prefix)
         return { status: 'skipped', detail: reason }
       },
     },

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 import { apply } from './apply.ts'
 import { build } from './build.ts'
+import { clean } from './clean.ts'
 import type { Command } from './command.ts'
 import { compile } from './compile.ts'
 import { doctor } from './doctor.ts'
+import { exportCommand } from './export.ts'
 import { fetch } from './fetch.ts'
 import { status } from './status.ts'
 
@@ -11,4 +13,12 @@ import { status } from './status.ts'
 export const mainJob: Command = build
 
 /** All commands, in the order in which --help lists them. */
-export const commands: readonly Command[] = [doctor, fetch, apply, status, compile]
+export const commands: readonly Command[] = [
+  doctor,
+  fetch,
+  apply,
+  exportCommand,
+  status,
+  compile,
+  clean,
+]

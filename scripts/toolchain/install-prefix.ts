@@ -53,6 +53,12 @@ function readAnyRecord(file: string): BuildRecord | undefined {
   }
 }
 
+/** What the last installation into the prefix has put there, also when it was cut short later. */
+export function installedFiles(prefix: string): readonly string[] {
+  const record = join(prefix, buildRecord)
+  return (readAnyRecord(record) ?? readAnyRecord(`${record}.old`))?.files ?? []
+}
+
 export function writeRecord(prefix: string, record: BuildRecord): void {
   writeWhole(join(prefix, buildRecord), `${JSON.stringify(record, null, 2)}\n`)
 }
@@ -67,7 +73,7 @@ export function writeRecord(prefix: string, record: BuildRecord): void {
 export function installInto(stage: string, prefix: string): string[] {
   const files = listFiles(stage).filter((file) => !file.endsWith('.la'))
   const record = join(prefix, buildRecord)
-  const before = (readAnyRecord(record) ?? readAnyRecord(`${record}.old`))?.files ?? []
+  const before = installedFiles(prefix)
   mkdirSync(prefix, { recursive: true })
   if (existsSync(record)) renameSync(record, `${record}.old`)
   for (const file of files) {

@@ -1,13 +1,21 @@
 // SPDX-License-Identifier: MPL-2.0
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
-import { dirname, join, relative } from 'node:path'
+import { join, relative } from 'node:path'
 import type { Context } from '../system/context.ts'
 import { runOrFail } from '../system/run.ts'
 import type { StepHandle, StepOutcome } from '../ui/steps.ts'
 import { buildEnv, type Compilers } from './compiler.ts'
 import { removeFiles } from './install-prefix.ts'
 import { withPrefix } from './prefix-lock.ts'
-import { changedInputs, hashFolder, type Inputs, keyOf, readInputs, writeInputs } from './stamp.ts'
+import {
+  changedInputs,
+  hashFolder,
+  type Inputs,
+  keyOf,
+  readInputs,
+  writeInputs,
+  writeWhole,
+} from './stamp.ts'
 
 export interface SoftscifBuild {
   /** libzmq-ext/softscif */
@@ -71,8 +79,9 @@ async function makeSoftscif(
   const stamp = join(buildDir, '.scif-inputs.json')
   const inputs = softscifInputs(build)
   const changed = changedInputs(readInputs(stamp), inputs)
-  const whole = installedFiles(buildDir).every((file) => existsSync(file))
-  if (changed.length === 0 && whole && existsSync(join(prefix, 'lib', 'libscif.so')))
+  const files = installedFiles(prefix)
+  const whole = files.length > 0 && files.every((file) => existsSync(join(prefix, file)))
+  if (changed.length === 0 && whole)
     return { status: 'skipped', detail: 'same sources, compiler and prefix as before' }
   rmSync(stamp, { force: true })
   rmSync(logFile, { force: true })
@@ -89,6 +98,7 @@ async function makeSoftscif(
   }
   for (const argv of softscifCommands(build, context.jobs))
     await runOrFail(argv, { ...options, what: 'Building SoftSCIF' })
+  recordFiles(buildDir, prefix)
   writeInputs(stamp, inputs)
   return { status: 'done', detail: `${changed.join(', ') || 'a file was missing'} → ${prefix}/lib` }
 }
@@ -97,21 +107,28 @@ function onlySources(changed: readonly string[]): boolean {
   return changed.every((name) => name === 'the sources of SoftSCIF')
 }
 
+/** The record in a prefix of which of its files are SoftSCIF's. */
+const fileRecord = '.scif-softscif.json'
+
 /** Takes SoftSCIF out of a prefix again: a build against a real libscif must not find it there. */
-export function removeSoftscif(buildDir: string, prefix: string): void {
-  const files = installedFiles(buildDir).filter((file) => file.startsWith(`${prefix}/`))
-  removeFiles(
-    prefix,
-    files.map((file) => relative(prefix, file)),
-  )
-  rmSync(join(buildDir, '.scif-inputs.json'), { force: true })
+export function removeSoftscif(prefix: string): void {
+  removeFiles(prefix, [...installedFiles(prefix), fileRecord])
 }
 
-/** What CMake's last installation from this build folder has put where. */
-function installedFiles(buildDir: string): string[] {
-  const manifest = join(buildDir, 'install_manifest.txt')
-  if (!existsSync(manifest)) return []
-  return readFileSync(manifest, 'utf8')
+/** What the last installation of SoftSCIF has put into the prefix, relative to it. */
+function installedFiles(prefix: string): string[] {
+  try {
+    return JSON.parse(readFileSync(join(prefix, fileRecord), 'utf8'))
+  } catch {
+    return []
+  }
+}
+
+/** Keeps what CMake says that it has installed, in the prefix, where it outlives the build folder. */
+function recordFiles(buildDir: string, prefix: string): void {
+  const files = readFileSync(join(buildDir, 'install_manifest.txt'), 'utf8')
     .split('\n')
-    .filter((line) => line !== '' && dirname(line) !== '.')
+    .filter((line) => line.startsWith(`${prefix}/`))
+    .map((line) => relative(prefix, line))
+  writeWhole(join(prefix, fileRecord), `${JSON.stringify(files, null, 2)}\n`)
 }
