@@ -218,18 +218,37 @@ void report (const Running &running, int status, const std::string &hang, Totals
     fputs (hang.c_str (), stdout);
 }
 
-//  Ends the whole group. The leader must not be reaped yet: as long as it is there, nobody else can get its number.
-void kill_group (const Running &running)
+//  Ends the whole group and waits until it is gone; false when something of it can't be killed. A process that is
+//  stuck in a driver stays for as long as the driver likes. `status` is the leader's, as from waitpid.
+bool end_group (const Running &running, int &status)
 {
+    //  The leader has not been reaped yet: as long as it is there, nobody else can get its number.
     kill (-running.group, SIGKILL);
+    bool leader_gone = false;
+    for (const double end = now_ms () + 15000; now_ms () < end; sleep_ms (2)) {
+        int ended;
+        pid_t pid;
+        while ((pid = waitpid (-running.group, &ended, WNOHANG)) > 0)
+            if (pid == running.group) {
+                leader_gone = true;
+                status = ended;
+            }
+        if (pid == -1 && leader_gone)
+            return true;
+        //  Children of the leader become this process's own, as their next of kin, when the leader is gone.
+        kill (-running.group, SIGKILL);
+    }
+    return false;
 }
 
 bool select (const std::string &filter, std::vector<const Scenario *> &selected)
 {
     try {
         const std::regex expression (filter);
+        const bool selftest = getenv ("TT_SELFTEST") != nullptr;
         for (const Scenario &scenario : scenarios ())
-            if (std::regex_search (scenario.name, expression))
+            if (std::regex_search (scenario.name, expression)
+                && (selftest || strncmp (scenario.name, "selftest_", 9) != 0))
                 selected.push_back (&scenario);
         return true;
     } catch (const std::regex_error &error) {
@@ -248,6 +267,8 @@ class Scheduler
         sigaddset (&_signals, SIGINT);
         sigaddset (&_signals, SIGTERM);
         sigprocmask (SIG_BLOCK, &_signals, nullptr);
+        //  What a scenario leaves behind becomes a child of this process, so that its end can be waited for.
+        prctl (PR_SET_CHILD_SUBREAPER, 1);
     }
 
     Totals run ()
@@ -293,9 +314,9 @@ class Scheduler
                 if (hang.empty ())
                     hang = "# no thread of it is left\n";
             }
-            kill_group (running);
             int status = 0;
-            waitpid (running.group, &status, 0);
+            if (!end_group (running, status))
+                hang += "# part of it can't be killed\n";
             report (running, status, hang, _totals);
             fflush (stdout);
             _running.erase (_running.begin () + i);
@@ -314,10 +335,9 @@ class Scheduler
         const int number = sigtimedwait (&_signals, nullptr, &timeout);
         if (number != SIGINT && number != SIGTERM)
             return;
-        for (const Running &running : _running) {
-            kill_group (running);
-            waitpid (running.group, nullptr, 0);
-        }
+        int status;
+        for (const Running &running : _running)
+            end_group (running, status);
         printf ("Bail out! %s\n", strsignal (number));
         fflush (stdout);
         std::error_code ignored;

@@ -155,20 +155,24 @@ SCENARIO (exec_inherits_no_descriptors, 20)
 //  The same for a connection's end: the peer sees it although a child that was started meanwhile lives on.
 SCENARIO (exec_child_does_not_keep_connection_open, 20)
 {
-    Ctx context;
-    Sock bound (context, ZMQ_DEALER);
-    Monitor monitor (context, bound);
-    const std::string endpoint = bound.bind ();
-    Ctx other;
-    Sock connected (other, ZMQ_DEALER);
-    connected.connect (endpoint);
-    connected.send ("there");
-    CHECK_EQ (bound.recv (), std::string ("there"));
-    Peer child ("echo");
-    child.value ("endpoint");
-    connected.close ();
-    other.term ();
-    monitor.expect (ZMQ_EVENT_DISCONNECTED, 3000);
+    for (const bool binder_closes : {true, false}) {
+        Ctx binder_context, connecter_context;
+        Sock bound (binder_context, ZMQ_DEALER), connected (connecter_context, ZMQ_DEALER);
+        Monitor monitor (binder_closes ? connecter_context : binder_context, binder_closes ? connected : bound);
+        connected.connect (bound.bind ());
+        connected.send ("there");
+        CHECK_EQ (bound.recv (), std::string ("there"));
+        Peer child ("echo");
+        child.value ("endpoint");
+        if (binder_closes) {
+            bound.close ();
+            binder_context.term ();
+        } else {
+            connected.close ();
+            connecter_context.term ();
+        }
+        monitor.expect (ZMQ_EVENT_DISCONNECTED, 3000);
+    }
 }
 
 //  fork without exec, as upstream's test_fork does: the child uses a context of its own.
