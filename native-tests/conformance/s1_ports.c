@@ -223,6 +223,14 @@ CASE (listen_later_states, "1.4",
     FAILS (scif_listen (disconnected_endpoint (), 1), EINVAL);
 }
 
+CASE (listen_bad_fd, "1.4",
+      "listen on a closed descriptor: EBADF, on another kind: ENOTTY", 0)
+{
+    FAILS (scif_listen (closed_fd (), 1), EBADF);
+    FAILS (scif_listen (-1, 1), EBADF);
+    FAILS (scif_listen (foreign_fd (), 1), ENOTTY);
+}
+
 CASE (listen_huge_backlog, "1.4", "a backlog above 1024 is accepted", 0)
 {
     scif_epd_t epd;
