@@ -39,7 +39,7 @@ SCIF_EXPORT int scif_close (scif_epd_t epd)
 {
     struct endpoint *endpoint = endpoint_get (epd);
     if (!endpoint)
-        return -1;
+        return errno == ENOTTY ? close (epd) : -1;
     pthread_mutex_lock (&endpoint->lock);
     for (struct accept_waiter *w = endpoint->waiters; w; w = w->next)
         if (w->fd == epd) {
@@ -135,7 +135,9 @@ static int send_request (struct endpoint *endpoint,
 {
     int segment_fd;
     struct process *self = process_self ();
-    struct segment *segment = self ? segment_create (&segment_fd) : NULL;
+    struct segment *segment = NULL;
+    if (self && !(segment = endpoint_take_prepared (endpoint, &segment_fd)))
+        segment = segment_create (&segment_fd);
     if (!segment)
         return errno == EMFILE || errno == ENFILE ? errno : ENOMEM;
     segment->side[0].process = process_id (self);

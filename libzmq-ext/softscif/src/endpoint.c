@@ -173,6 +173,11 @@ static void before_fork (void)
 {
     capture_before_fork ();
     pthread_mutex_lock (&table_lock);
+    for (struct endpoint *e = all; e; e = e->next) {
+        e->forked = true;
+        if (e->state <= STATE_BOUND && !e->prepared)
+            e->prepared = segment_create (&e->prepared_fd);
+    }
 }
 
 static void after_fork_in_parent (void)
@@ -240,6 +245,15 @@ struct endpoint *endpoint_create (int fd)
     return endpoint;
 }
 
+static void drop_prepared (struct endpoint *endpoint)
+{
+    if (!endpoint->prepared)
+        return;
+    segment_unmap (endpoint->prepared);
+    close (endpoint->prepared_fd);
+    endpoint->prepared = NULL;
+}
+
 void endpoint_put (struct endpoint *endpoint)
 {
     if (atomic_fetch_sub (&endpoint->refs, 1) > 1)
@@ -249,12 +263,59 @@ void endpoint_put (struct endpoint *endpoint)
     if (endpoint->state == STATE_PENDING && endpoint->segment)
         process_expect (-1);
     process_put (endpoint->peer_process);
+    drop_prepared (endpoint);
     windows_free_views (endpoint);
     segment_unmap (endpoint->segment);
     pthread_mutex_destroy (&endpoint->views_lock);
     pthread_mutex_destroy (&endpoint->lock);
     free (endpoint);
     errno = saved;
+}
+
+struct segment *endpoint_take_prepared (struct endpoint *endpoint, int *fd)
+{
+    struct segment *segment = endpoint->prepared;
+    endpoint->prepared = NULL;
+    *fd = endpoint->prepared_fd;
+    if (segment
+        && atomic_load (&segment->request) != REQUEST_WAITING) {
+        /* Another process has used it for an attempt that failed. */
+        segment_unmap (segment);
+        close (*fd);
+        segment = NULL;
+    }
+    return segment;
+}
+
+/* Catches up with what another process did to an endpoint that is shared. */
+static void catch_up (struct endpoint *endpoint, int fd)
+{
+    int listening = 0;
+    socklen_t size = sizeof listening;
+    pthread_mutex_lock (&endpoint->lock);
+    if (endpoint->state == STATE_UNBOUND
+        && (endpoint->port = port_of_socket (fd)) != 0)
+        endpoint->state = STATE_BOUND;
+    if (endpoint->state == STATE_BOUND && endpoint->prepared
+        && atomic_load (&endpoint->prepared->request) == REQUEST_ACCEPTED) {
+        endpoint->segment = endpoint->prepared;
+        endpoint->prepared = NULL;
+        close (endpoint->prepared_fd);
+        endpoint->side = 0;
+        endpoint->port = endpoint->segment->port;
+        endpoint->peer.node = endpoint->segment->peer_node;
+        endpoint->peer.port = endpoint->segment->peer_port;
+        endpoint->peer_process =
+          process_find (endpoint->segment->side[1].process);
+        endpoint->state = STATE_CONNECTED;
+    }
+    if (endpoint->state == STATE_BOUND
+        && getsockopt (fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0
+        && listening)
+        endpoint->state = STATE_LISTENING;
+    if (endpoint->state == STATE_LISTENING)
+        drop_prepared (endpoint);
+    pthread_mutex_unlock (&endpoint->lock);
 }
 
 struct endpoint *endpoint_get (int fd)
@@ -281,6 +342,8 @@ struct endpoint *endpoint_get (int fd)
     pthread_mutex_unlock (&table_lock);
     if (!endpoint)
         errno = cookie ? ENOTTY : error;
+    else if (endpoint->forked && endpoint->state <= STATE_BOUND)
+        catch_up (endpoint, fd);
     return endpoint;
 }
 

@@ -214,6 +214,14 @@ struct endpoint
     size_t sent_count;
     uint32_t free_slot; /* where to look for one */
 
+    /*
+     * Since a fork, another process may bind or connect this endpoint. The
+     * segment for that is made before, so that both have it.
+     */
+    bool forked;
+    struct segment *prepared;
+    int prepared_fd;
+
     int mappings;  /* live scif_mmaps, under the mappings' lock */
     int keep_fd;   /* keeps the connection while there are any */
 };
@@ -227,6 +235,8 @@ struct endpoint *endpoint_create (int fd);
 bool endpoint_owns (const struct endpoint *endpoint, int fd);
 /* Puts a fresh socket under the number fd; false and errno when it cannot. */
 bool endpoint_renew_socket (struct endpoint *endpoint, int fd);
+/* The segment made for this endpoint before a fork, or null. */
+struct segment *endpoint_take_prepared (struct endpoint *endpoint, int *fd);
 /* Closes fd and forgets the endpoint when that was its last descriptor. */
 int endpoint_close (struct endpoint *endpoint, int fd);
 /* Forgets endpoints whose descriptors were closed behind our back. */
@@ -245,6 +255,8 @@ bool port_rebind (struct endpoint *endpoint, int fd);
 /* Makes an accepted endpoint hold the port of its listener. */
 void port_share (struct endpoint *endpoint, uint16_t port);
 void port_release (struct endpoint *endpoint);
+/* The port the socket has been bound to by its name, 0 for none. */
+uint16_t port_of_socket (int fd);
 /* connect(2) to the listener at dst without waiting; 0 or errno. */
 int port_dial (int fd, const struct scif_portID *dst);
 void port_after_fork (void);

@@ -86,6 +86,7 @@ static int transfer (int fd, char *bytes, int len, int flags, bool sending)
         errno = EINVAL;
         return -1;
     }
+    const int saved = errno;
     struct endpoint *endpoint = endpoint_get (fd);
     if (!endpoint)
         return -1;
@@ -105,6 +106,8 @@ static int transfer (int fd, char *bytes, int len, int flags, bool sending)
             rc = transfer_some (endpoint, fd, turnstile, step, bytes, len);
     }
     endpoint_put (endpoint);
+    if (rc >= 0)
+        errno = saved; /* 0 for "not now" is no error */
     return rc;
 }
 

@@ -196,6 +196,21 @@ void port_release (struct endpoint *endpoint)
     pthread_mutex_unlock (&claims_lock);
 }
 
+uint16_t port_of_socket (int fd)
+{
+    struct name name;
+    const struct name mine = name_of (config_get ()->node, 0, "");
+    const size_t prefix = (size_t) mine.size
+                          - offsetof (struct sockaddr_un, sun_path) - 1;
+    name.size = sizeof name.address;
+    memset (&name.address, 0, sizeof name.address);
+    if (getsockname (fd, (struct sockaddr *) &name.address, &name.size) != 0
+        || name.size <= mine.size - 1
+        || memcmp (name.address.sun_path, mine.address.sun_path, prefix) != 0)
+        return 0;
+    return (uint16_t) strtoul (name.address.sun_path + prefix, NULL, 10);
+}
+
 void port_after_fork (void)
 {
     pthread_mutex_init (&claims_lock, NULL);
