@@ -15,7 +15,7 @@
 /* The greeting follows the request at once, unless its sender was stopped. */
 #define GREETING_PATIENCE_MS 1000
 
-SCIF_EXPORT int scif_listen (scif_epd_t epd, int backlog)
+int do_listen (scif_epd_t epd, int backlog)
 {
     struct endpoint *endpoint = endpoint_get (epd);
     if (!endpoint)
@@ -231,7 +231,7 @@ static int accept_one (struct endpoint *listener,
     }
 }
 
-SCIF_EXPORT int scif_accept (scif_epd_t epd,
+int do_accept (scif_epd_t epd,
                              struct scif_portID *peer,
                              scif_epd_t *newepd,
                              int flags)

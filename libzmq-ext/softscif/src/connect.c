@@ -20,7 +20,7 @@
 
 #define HOLD_PATIENCE_MS 100
 
-SCIF_EXPORT scif_epd_t scif_open (void)
+scif_epd_t do_open (void)
 {
     const int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
@@ -35,7 +35,7 @@ SCIF_EXPORT scif_epd_t scif_open (void)
     return fd;
 }
 
-SCIF_EXPORT int scif_close (scif_epd_t epd)
+int do_close (scif_epd_t epd)
 {
     struct endpoint *endpoint = endpoint_get (epd);
     if (!endpoint)
@@ -48,18 +48,14 @@ SCIF_EXPORT int scif_close (scif_epd_t epd)
                 continue; /* it has been told already */
         }
     pthread_mutex_unlock (&endpoint->lock);
+    async_drain (endpoint);
     mappings_check (endpoint);
     const int rc = endpoint_close (endpoint, epd);
     endpoint_put (endpoint);
     return rc;
 }
 
-SCIF_EXPORT int scif_get_fd (scif_epd_t epd)
-{
-    return epd;
-}
-
-SCIF_EXPORT int scif_bind (scif_epd_t epd, uint16_t pn)
+int do_bind (scif_epd_t epd, uint16_t pn)
 {
     struct endpoint *endpoint = endpoint_get (epd);
     if (!endpoint)
@@ -294,7 +290,7 @@ static int connect_locked (struct endpoint *endpoint,
                               : connect_blocking (endpoint, fd, dst);
 }
 
-SCIF_EXPORT int scif_connect (scif_epd_t epd, struct scif_portID *dst)
+int do_connect (scif_epd_t epd, struct scif_portID *dst)
 {
     if (!dst || dst->port == 0) {
         errno = EINVAL;

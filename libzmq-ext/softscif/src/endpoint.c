@@ -202,6 +202,7 @@ static void after_fork_in_child (void)
     process_after_fork ();
     port_after_fork ();
     timer_after_fork ();
+    async_after_fork ();
 }
 
 static void watch_forks (void)

@@ -17,8 +17,6 @@
 
 #include "scif.h"
 
-#define SCIF_EXPORT __attribute__ ((visibility ("default")))
-
 /* ---- configuration (config.c) ---- */
 
 #define SOFTSCIF_MAX_NODES 256
@@ -34,6 +32,10 @@ struct config
     int connect_timeout_ms;           /* how long a request waits for accept */
     bool any_user;                    /* talk to processes of other users */
     bool memlock;                     /* registered memory is limited */
+    const char *dir;                  /* where names are files, or null */
+    int async_us;                     /* longest delay of an RMA, 0 for none */
+    double link_rate;                 /* MB/s of the modelled link, 0: none */
+    double link_latency;              /* us */
     int admin_ports;                  /* 1 allow, 0 refuse, -1 by capability */
 };
 
@@ -103,6 +105,10 @@ struct segment_side
     _Alignas (64) struct turnstile recv;
     _Alignas (64) pthread_mutex_t windows_lock; /* changes to the table */
     uint64_t process; /* id of the process that connected or accepted */
+    /* Asynchronous transfers of this end (checking mode). */
+    _Atomic uint32_t submitted;
+    _Atomic uint32_t finished; /* all up to this one are complete */
+    _Atomic uint64_t link_busy_until; /* ns, of the link from this end */
 };
 
 /*
@@ -432,6 +438,7 @@ int windows_pin (struct endpoint *endpoint,
                  int prot,
                  struct pins *pins);
 void windows_unpin (struct pins *pins);
+void windows_no_pins (struct pins *pins);
 /* Calls fn for each extent of this process that a window still needs. */
 void windows_for_each_extent (void (*fn) (const struct extent *, void *),
                               void *context);
@@ -466,7 +473,88 @@ bool memory_is_writable (void *address, size_t len);
 void timer_add (struct endpoint *endpoint, int fd);
 void timer_after_fork (void);
 
+/* ---- the functions behind the exported ones (api.c) ---- */
+
+scif_epd_t do_open (void);
+int do_close (scif_epd_t epd);
+int do_bind (scif_epd_t epd, uint16_t pn);
+int do_listen (scif_epd_t epd, int backlog);
+int do_connect (scif_epd_t epd, struct scif_portID *dst);
+int do_accept (scif_epd_t epd,
+               struct scif_portID *peer,
+               scif_epd_t *newepd,
+               int flags);
+int do_send (scif_epd_t epd, void *msg, int len, int flags);
+int do_recv (scif_epd_t epd, void *msg, int len, int flags);
+off_t do_register (scif_epd_t epd,
+                   void *addr,
+                   size_t len,
+                   off_t offset,
+                   int prot_flags,
+                   int map_flags);
+int do_unregister (scif_epd_t epd, off_t offset, size_t len);
+void *do_mmap (void *addr,
+               size_t len,
+               int prot_flags,
+               int map_flags,
+               scif_epd_t epd,
+               off_t offset);
+int do_munmap (void *addr, size_t len);
+int do_readfrom (
+  scif_epd_t epd, off_t loffset, size_t len, off_t roffset, int rma_flags);
+int do_writeto (
+  scif_epd_t epd, off_t loffset, size_t len, off_t roffset, int rma_flags);
+int do_vreadfrom (
+  scif_epd_t epd, void *addr, size_t len, off_t roffset, int rma_flags);
+int do_vwriteto (
+  scif_epd_t epd, void *addr, size_t len, off_t roffset, int rma_flags);
+int do_fence_mark (scif_epd_t epd, int flags, int *mark);
+int do_fence_wait (scif_epd_t epd, int mark);
+int do_fence_signal (scif_epd_t epd,
+                     off_t loff,
+                     uint64_t lval,
+                     off_t roff,
+                     uint64_t rval,
+                     int flags);
+int do_poll (struct scif_pollepd *epds, unsigned int nepds, long timeout);
+int do_get_nodeIDs (uint16_t *nodes, int len, uint16_t *self);
+
+/* Waits for the endpoint's deferred transfers (async.c). */
+void async_drain (struct endpoint *endpoint);
+void async_after_fork (void);
+
+/* ---- faults and trace (check.c) ---- */
+
+enum fault_point
+{
+    FAULT_REGISTER,
+    FAULT_SEND,
+    FAULT_RECV,
+    FAULT_CONNECT,
+    FAULT_PEER,
+    FAULT_POINTS
+};
+
+/* True when SOFTSCIF_FAULTS or SOFTSCIF_TRACE asks for anything. */
+bool check_is_on (void);
+/*
+ * Counts a call. Returns the errno to fail with; 0 to go on, perhaps after a
+ * delay or with *len made smaller; the peer may be lost on the way.
+ */
+int check_fault (enum fault_point point, int epd, int *len);
+/* Writes a line of the trace; errno is left alone. */
+void check_trace (long long rc, const char *format, ...)
+  __attribute__ ((format (printf, 2, 3)));
+
+/* ---- the link model (link.c) ---- */
+
+/* Waits as long as the bytes take from one side to the other; off: at once. */
+void link_carry (struct endpoint *endpoint, int from_side, uint64_t bytes);
+
 /* ---- small things (util.c) ---- */
+
+int64_t now_ns (void);
+void sleep_until_ns (int64_t when);
 
 int64_t now_ms (void);
 /* Locks a robust mutex; puts it right when its owner died. */

@@ -137,7 +137,7 @@ static int map_pieces (
     return error;
 }
 
-static int do_map (struct endpoint *endpoint,
+static int map_window (struct endpoint *endpoint,
                    int fd,
                    void **at,
                    size_t len,
@@ -193,7 +193,7 @@ static int do_map (struct endpoint *endpoint,
     return 0;
 }
 
-SCIF_EXPORT void *scif_mmap (void *addr,
+void *do_mmap (void *addr,
                              size_t len,
                              int prot_flags,
                              int map_flags,
@@ -213,7 +213,7 @@ SCIF_EXPORT void *scif_mmap (void *addr,
     if (!error) {
         pthread_mutex_lock (&lock);
         error =
-          do_map (endpoint, epd, &addr, (len + page - 1) / page * page,
+          map_window (endpoint, epd, &addr, (len + page - 1) / page * page,
                   prot_flags, map_flags, (uint64_t) offset);
         pthread_mutex_unlock (&lock);
     }
@@ -225,7 +225,7 @@ SCIF_EXPORT void *scif_mmap (void *addr,
     return addr;
 }
 
-SCIF_EXPORT int scif_munmap (void *addr, size_t len)
+int do_munmap (void *addr, size_t len)
 {
     const size_t page = page_size ();
     pthread_mutex_lock (&lock);

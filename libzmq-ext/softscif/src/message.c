@@ -9,6 +9,8 @@ typedef int (*step_fn) (struct endpoint *, int fd, char *bytes, int len);
 
 static int write_step (struct endpoint *endpoint, int fd, char *bytes, int len)
 {
+    link_carry (endpoint, endpoint->side,
+                len < (int) QUEUE_CAPACITY ? (uint64_t) len : QUEUE_CAPACITY);
     return queue_write (endpoint, fd, bytes, len);
 }
 
@@ -111,12 +113,12 @@ static int transfer (int fd, char *bytes, int len, int flags, bool sending)
     return rc;
 }
 
-SCIF_EXPORT int scif_send (scif_epd_t epd, void *msg, int len, int flags)
+int do_send (scif_epd_t epd, void *msg, int len, int flags)
 {
     return transfer (epd, msg, len, flags, true);
 }
 
-SCIF_EXPORT int scif_recv (scif_epd_t epd, void *msg, int len, int flags)
+int do_recv (scif_epd_t epd, void *msg, int len, int flags)
 {
     return transfer (epd, msg, len, flags, false);
 }

@@ -5,7 +5,7 @@
 
 #include "internal.h"
 
-SCIF_EXPORT int scif_get_nodeIDs (uint16_t *nodes, int len, uint16_t *self)
+int do_get_nodeIDs (uint16_t *nodes, int len, uint16_t *self)
 {
     const struct config *config = config_get ();
     const unsigned wanted = len > 0 ? (unsigned) len : 0;

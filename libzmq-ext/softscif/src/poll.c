@@ -138,8 +138,8 @@ static int poll_entries (struct scif_pollepd *epds,
     return rc;
 }
 
-SCIF_EXPORT int
-scif_poll (struct scif_pollepd *epds, unsigned int nepds, long timeout)
+int
+do_poll (struct scif_pollepd *epds, unsigned int nepds, long timeout)
 {
     struct entry few_entries[FEW];
     struct pollfd few_fds[FEW];

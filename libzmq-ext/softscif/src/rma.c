@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Remote memory access: copies by the processor, complete on return, between
- * windows, or between a window and the caller's memory.
+ * Remote memory access: copies by the processor between windows, or between a
+ * window and the caller's memory. They are complete on return, except in the
+ * checking mode that defers them.
  */
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "internal.h"
 #include "rma.h"
 
 #define KNOWN_FLAGS                                                            \
@@ -103,44 +104,95 @@ static int copy_ordered (struct cursor *to, struct cursor *from, uint64_t len)
     return copy (to, from, tail);
 }
 
-static int transfer (struct cursor *to,
-                     struct cursor *from,
-                     uint64_t len,
-                     int flags)
+int rma_move (const struct rma_request *r,
+              const struct pins *local,
+              const struct pins *remote)
 {
-    const int error = flags & SCIF_RMA_ORDERED ? copy_ordered (to, from, len)
-                                               : copy (to, from, len);
+    struct cursor here = {r->user, local, 0, r->local};
+    struct cursor there = {NULL, remote, 0, r->remote};
+    struct cursor *to = r->to_peer ? &there : &here;
+    struct cursor *from = r->to_peer ? &here : &there;
+    const int error = r->flags & SCIF_RMA_ORDERED
+                        ? copy_ordered (to, from, r->len)
+                        : copy (to, from, r->len);
     /* What the program stores or sends next comes after the data. */
     atomic_thread_fence (memory_order_seq_cst);
     return error;
 }
 
-/* Between a local window or user memory, and a window of the peer. */
-static int rma (struct endpoint *endpoint, const struct rma_request *r)
+void rma_carry (const struct rma_operation *operation)
 {
-    struct pins local, remote;
+    struct endpoint *endpoint = operation->endpoint;
+    link_carry (endpoint,
+                operation->request.to_peer ? endpoint->side
+                                           : 1 - endpoint->side,
+                operation->request.len);
+}
+
+/* Checks the request and pins what it needs; 0 or errno. */
+static int prepare (struct rma_operation *operation)
+{
+    const struct rma_request *r = &operation->request;
+    struct endpoint *endpoint = operation->endpoint;
     const int local_prot = r->to_peer ? SCIF_PROT_READ : SCIF_PROT_WRITE;
     const int remote_prot = r->to_peer ? SCIF_PROT_WRITE : SCIF_PROT_READ;
     int error = 0;
-    if (!r->user)
+    windows_no_pins (&operation->local);
+    windows_no_pins (&operation->remote);
+    if (!r->user_given)
         error = windows_pin (endpoint, endpoint->side, r->local, r->len,
-                             local_prot, &local);
+                             local_prot, &operation->local);
     else if (r->to_peer ? !memory_is_readable (r->user, r->len)
                         : !memory_is_writable (r->user, r->len))
         error = EFAULT;
+    if (!error)
+        error = windows_pin (endpoint, 1 - endpoint->side, r->remote, r->len,
+                             remote_prot, &operation->remote);
+    if (error)
+        windows_unpin (&operation->local);
+    return error;
+}
+
+void rma_free (struct rma_operation *operation)
+{
+    windows_unpin (&operation->local);
+    windows_unpin (&operation->remote);
+    endpoint_put (operation->endpoint);
+    free (operation);
+}
+
+/* Hands the transfer to the asynchronous thread; 0 or errno. */
+static int defer (struct endpoint *endpoint, const struct rma_request *r)
+{
+    struct rma_operation *operation = calloc (1, sizeof *operation);
+    if (!operation)
+        return ENOMEM;
+    operation->endpoint = endpoint;
+    operation->request = *r;
+    const int error = prepare (operation);
+    if (error) {
+        free (operation);
+        return error;
+    }
+    atomic_fetch_add (&endpoint->refs, 1);
+    if (async_submit (operation))
+        return 0;
+    rma_free (operation);
+    return ENOMEM;
+}
+
+static int rma (struct endpoint *endpoint, const struct rma_request *r)
+{
+    struct rma_operation operation = {.endpoint = endpoint, .request = *r};
+    if (config_get ()->async_us > 0 && (r->flags & SCIF_RMA_SYNC) == 0)
+        return defer (endpoint, r);
+    int error = prepare (&operation);
     if (error)
         return error;
-    error = windows_pin (endpoint, 1 - endpoint->side, r->remote, r->len,
-                         remote_prot, &remote);
-    if (!error) {
-        struct cursor here = {r->user, &local, 0, r->local};
-        struct cursor there = {NULL, &remote, 0, r->remote};
-        error = r->to_peer ? transfer (&there, &here, r->len, r->flags)
-                           : transfer (&here, &there, r->len, r->flags);
-        windows_unpin (&remote);
-    }
-    if (!r->user)
-        windows_unpin (&local);
+    error = rma_move (r, &operation.local, &operation.remote);
+    rma_carry (&operation);
+    windows_unpin (&operation.local);
+    windows_unpin (&operation.remote);
     return error;
 }
 
@@ -165,7 +217,7 @@ static int perform (scif_epd_t epd, const struct rma_request *r)
     return 0;
 }
 
-SCIF_EXPORT int scif_readfrom (
+int do_readfrom (
   scif_epd_t epd, off_t loffset, size_t len, off_t roffset, int rma_flags)
 {
     const struct rma_request r = {
@@ -174,7 +226,7 @@ SCIF_EXPORT int scif_readfrom (
     return perform (epd, &r);
 }
 
-SCIF_EXPORT int scif_writeto (
+int do_writeto (
   scif_epd_t epd, off_t loffset, size_t len, off_t roffset, int rma_flags)
 {
     const struct rma_request r = {
@@ -183,7 +235,7 @@ SCIF_EXPORT int scif_writeto (
     return perform (epd, &r);
 }
 
-SCIF_EXPORT int scif_vreadfrom (
+int do_vreadfrom (
   scif_epd_t epd, void *addr, size_t len, off_t roffset, int rma_flags)
 {
     const struct rma_request r = {false, true, addr, 0, (uint64_t) roffset,
@@ -191,7 +243,7 @@ SCIF_EXPORT int scif_vreadfrom (
     return perform (epd, &r);
 }
 
-SCIF_EXPORT int scif_vwriteto (
+int do_vwriteto (
   scif_epd_t epd, void *addr, size_t len, off_t roffset, int rma_flags)
 {
     const struct rma_request r = {true, true, addr, 0, (uint64_t) roffset, len,
@@ -200,9 +252,6 @@ SCIF_EXPORT int scif_vwriteto (
 }
 
 /* ---- fences ---- */
-
-/* Every transfer is complete when its call returns: one mark stands for all. */
-#define MARK_COMPLETE 0xdead
 
 #define INIT_FLAGS (SCIF_FENCE_INIT_SELF | SCIF_FENCE_INIT_PEER)
 #define SIGNAL_FLAGS (SCIF_SIGNAL_LOCAL | SCIF_SIGNAL_REMOTE)
@@ -223,7 +272,7 @@ static int finish (struct endpoint *endpoint, int error)
     return 0;
 }
 
-SCIF_EXPORT int scif_fence_mark (scif_epd_t epd, int flags, int *mark)
+int do_fence_mark (scif_epd_t epd, int flags, int *mark)
 {
     struct endpoint *endpoint = endpoint_get (epd);
     if (!endpoint)
@@ -234,18 +283,18 @@ SCIF_EXPORT int scif_fence_mark (scif_epd_t epd, int flags, int *mark)
     else if (!error && !memory_is_writable (mark, sizeof *mark))
         error = EFAULT;
     if (!error)
-        *mark = MARK_COMPLETE;
+        *mark = async_mark (endpoint, (flags & SCIF_FENCE_INIT_PEER) != 0);
     return finish (endpoint, error);
 }
 
-SCIF_EXPORT int scif_fence_wait (scif_epd_t epd, int mark)
+int do_fence_wait (scif_epd_t epd, int mark)
 {
     struct endpoint *endpoint = endpoint_get (epd);
     if (!endpoint)
         return -1;
     int error = endpoint_may_use_memory (endpoint, epd);
-    if (!error && mark != MARK_COMPLETE)
-        error = EINVAL;
+    if (!error)
+        error = async_wait (endpoint, epd, mark);
     return finish (endpoint, error);
 }
 
@@ -294,7 +343,7 @@ static int signal_values (struct endpoint *endpoint,
     return error;
 }
 
-SCIF_EXPORT int scif_fence_signal (scif_epd_t epd,
+int do_fence_signal (scif_epd_t epd,
                                    off_t loff,
                                    uint64_t lval,
                                    off_t roff,
@@ -311,6 +360,9 @@ SCIF_EXPORT int scif_fence_signal (scif_epd_t epd,
             || ((flags & SCIF_SIGNAL_LOCAL) && loff % 4 != 0)
             || ((flags & SCIF_SIGNAL_REMOTE) && roff % 4 != 0)))
         error = EINVAL;
+    if (!error)
+        error =
+          async_fence (endpoint, epd, (flags & SCIF_FENCE_INIT_PEER) != 0);
     if (!error)
         error = signal_values (endpoint, loff, lval, roff, rval, flags);
     return finish (endpoint, error);

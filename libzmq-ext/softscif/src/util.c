@@ -11,6 +11,26 @@ int64_t now_ms (void)
     return (int64_t) t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+int64_t now_ns (void)
+{
+    struct timespec t;
+    clock_gettime (CLOCK_MONOTONIC, &t);
+    return (int64_t) t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* The last bit is spun: sleeping is not that exact. */
+void sleep_until_ns (int64_t when)
+{
+    const int64_t margin = 80000;
+    for (int64_t left; (left = when - now_ns ()) > 0;) {
+        if (left <= margin)
+            continue;
+        left -= margin;
+        const struct timespec t = {left / 1000000000, left % 1000000000};
+        nanosleep (&t, NULL);
+    }
+}
+
 void robust_init (pthread_mutex_t *mutex)
 {
     pthread_mutexattr_t attr;

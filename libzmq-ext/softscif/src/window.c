@@ -152,6 +152,13 @@ static bool pin_slot (struct window_table *table, const struct piece *piece)
     return false;
 }
 
+void windows_no_pins (struct pins *pins)
+{
+    pins->table = NULL;
+    pins->count = 0;
+    pins->pieces = pins->few;
+}
+
 void windows_unpin (struct pins *pins)
 {
     for (size_t i = 0; i < pins->count; i++)
@@ -370,7 +377,7 @@ static void unlock_windows (struct endpoint *endpoint)
     capture_unlock ();
 }
 
-SCIF_EXPORT off_t scif_register (scif_epd_t epd,
+off_t do_register (scif_epd_t epd,
                                  void *addr,
                                  size_t len,
                                  off_t offset,
@@ -456,7 +463,7 @@ static int remove_windows (struct endpoint *endpoint,
     return 0;
 }
 
-SCIF_EXPORT int scif_unregister (scif_epd_t epd, off_t offset, size_t len)
+int do_unregister (scif_epd_t epd, off_t offset, size_t len)
 {
     const size_t page = page_size ();
     if (offset < 0 || offset % (off_t) page != 0 || len == 0
