@@ -35,8 +35,11 @@ int do_listen (scif_epd_t epd, int backlog)
             backlog = BACKLOG_MAX;
         setsockopt (epd, SOL_SOCKET, SO_RCVTIMEO, &tick, sizeof tick);
         /* The kernel lets one more wait than it is told. */
-        if (listen (epd, backlog - 1) != 0)
+        error = port_name_listener (endpoint, epd);
+        if (!error && listen (epd, backlog - 1) != 0)
             error = errno;
+        if (error)
+            error = error == EADDRINUSE ? EINVAL : error;
         else
             endpoint->state = STATE_LISTENING;
     }

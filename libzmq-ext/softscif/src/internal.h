@@ -260,6 +260,8 @@ int port_bind (struct endpoint *endpoint, int fd, uint16_t port);
 bool port_rebind (struct endpoint *endpoint, int fd);
 /* Makes an accepted endpoint hold the port of its listener. */
 void port_share (struct endpoint *endpoint, uint16_t port);
+/* Gives a listener the name that connecters look for; 0 or errno. */
+int port_name_listener (const struct endpoint *endpoint, int fd);
 void port_release (struct endpoint *endpoint);
 /* The port the socket has been bound to by its name, 0 for none. */
 uint16_t port_of_socket (int fd);

@@ -5,13 +5,20 @@
  * has the name of its port. An accepted endpoint's socket cannot have a name
  * of its own, so each process that accepted on a port claims it by one extra
  * socket for as long as such endpoints live.
+ *
+ * With SOFTSCIF_DIR names are files in a directory, which containers can
+ * share. A port is then claimed by a lock on a file, which also goes with the
+ * process; what a killed one leaves is a file that nobody has locked.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -38,11 +45,29 @@ struct name
     socklen_t size;
 };
 
+/* The path of a port's socket, or lock; false when the directory's is too long. */
+static bool path_of (
+  uint16_t node, uint16_t port, const char *suffix, char *path, size_t size)
+{
+    const struct config *config = config_get ();
+    const int n =
+      snprintf (path, size, "%s/softscif.%s.%u.%u%s", config->dir,
+                config->realm, (unsigned) node, (unsigned) port, suffix);
+    return n > 0 && (size_t) n < size;
+}
+
 static struct name name_of (uint16_t node, uint16_t port, const char *suffix)
 {
     struct name name;
     memset (&name, 0, sizeof name);
     name.address.sun_family = AF_UNIX;
+    if (config_get ()->dir) {
+        name.size = sizeof name.address;
+        if (!path_of (node, port, suffix, name.address.sun_path,
+                      sizeof name.address.sun_path))
+            name.address.sun_path[0] = '\0';
+        return name;
+    }
     const int n = snprintf (name.address.sun_path + 1,
                             sizeof name.address.sun_path - 1,
                             "softscif/%s/%u/%u%s", config_get ()->realm,
@@ -107,6 +132,93 @@ static unsigned next_unnamed (unsigned first)
     return port;
 }
 
+/* ---- ports as files ---- */
+
+/* Opens and locks the file; -1 and EADDRINUSE when another has it locked. */
+static int lock_file (const char *path)
+{
+    for (;;) {
+        struct stat opened, there;
+        const int fd = open (path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+        if (fd < 0)
+            return -1;
+        if (flock (fd, LOCK_EX | LOCK_NB) != 0) {
+            close (fd);
+            errno = EADDRINUSE;
+            return -1;
+        }
+        /* Its last owner may have removed it between the two calls. */
+        if (fstat (fd, &opened) == 0 && stat (path, &there) == 0
+            && opened.st_ino == there.st_ino)
+            return fd;
+        close (fd);
+    }
+}
+
+static int claim_file (struct endpoint *endpoint, uint16_t port)
+{
+    char path[sizeof ((struct sockaddr_un *) 0)->sun_path];
+    if (!path_of (config_get ()->node, port, ".lock", path, sizeof path))
+        return ENAMETOOLONG;
+    struct claim *claim = calloc (1, sizeof *claim);
+    if (!claim)
+        return ENOMEM;
+    claim->fd = lock_file (path);
+    if (claim->fd < 0) {
+        const int error = errno;
+        free (claim);
+        return error;
+    }
+    claim->port = port;
+    claim->refs = 1;
+    pthread_mutex_lock (&claims_lock);
+    claim->next = claims;
+    claims = claim;
+    pthread_mutex_unlock (&claims_lock);
+    endpoint->claim = claim;
+    return 0;
+}
+
+static int claim_any_file (struct endpoint *endpoint, uint16_t *port)
+{
+    for (unsigned p = PORT_FIRST_AUTOMATIC; p <= PORT_LAST; p++) {
+        const int error = claim_file (endpoint, (uint16_t) p);
+        *port = (uint16_t) p;
+        if (error != EADDRINUSE)
+            return error;
+    }
+    return ENOSPC;
+}
+
+/* Removes a port's files, unless a forked process still has the claim. */
+static void remove_files (uint16_t port)
+{
+    char lock[sizeof ((struct sockaddr_un *) 0)->sun_path];
+    char socket_path[sizeof lock];
+    const uint16_t node = config_get ()->node;
+    if (!path_of (node, port, ".lock", lock, sizeof lock)
+        || !path_of (node, port, "", socket_path, sizeof socket_path))
+        return;
+    const int fd = lock_file (lock);
+    if (fd < 0)
+        return;
+    unlink (socket_path);
+    unlink (lock);
+    close (fd);
+}
+
+int port_name_listener (const struct endpoint *endpoint, int fd)
+{
+    if (!config_get ()->dir)
+        return 0; /* it has its name since it was bound */
+    const struct name name =
+      name_of (config_get ()->node, endpoint->port, "");
+    unlink (name.address.sun_path);
+    return bind_to (fd, &name);
+}
+
+/* ---- */
+
 static int bind_automatic (int fd, uint16_t *port)
 {
     for (unsigned p = PORT_FIRST_AUTOMATIC;; p++) {
@@ -124,7 +236,14 @@ static int bind_automatic (int fd, uint16_t *port)
 int port_bind (struct endpoint *endpoint, int fd, uint16_t port)
 {
     int error;
-    if (port == 0) {
+    if (config_get ()->dir) {
+        error = port == 0 ? claim_any_file (endpoint, &port)
+                          : claim_file (endpoint, port);
+        if (error == EADDRINUSE) {
+            endpoint_collect_garbage ();
+            error = claim_file (endpoint, port);
+        }
+    } else if (port == 0) {
         error = bind_automatic (fd, &port);
     } else {
         error = try_port (fd, port);
@@ -146,7 +265,7 @@ bool port_rebind (struct endpoint *endpoint, int fd)
 {
     const struct name name =
       name_of (config_get ()->node, endpoint->port, "");
-    return bind_to (fd, &name) == 0;
+    return config_get ()->dir || bind_to (fd, &name) == 0;
 }
 
 void port_share (struct endpoint *endpoint, uint16_t port)
@@ -191,6 +310,8 @@ void port_release (struct endpoint *endpoint)
         *link = claim->next;
         if (claim->fd >= 0)
             close (claim->fd);
+        if (config_get ()->dir)
+            remove_files (claim->port);
         free (claim);
     }
     pthread_mutex_unlock (&claims_lock);
@@ -199,6 +320,8 @@ void port_release (struct endpoint *endpoint)
 uint16_t port_of_socket (int fd)
 {
     struct name name;
+    if (config_get ()->dir)
+        return 0;
     const struct name mine = name_of (config_get ()->node, 0, "");
     const size_t prefix = (size_t) mine.size
                           - offsetof (struct sockaddr_un, sun_path) - 1;
