@@ -170,6 +170,30 @@ CASE (select_registers_anew, "0.1",
     }
 }
 
+CASE (set_in_a_set, "0.1",
+      "an epoll set of an endpoint wakes a poll of the set itself", 0)
+{
+    struct pair pair = pair_open ();
+    struct call wait;
+    char byte;
+    int cause, inner = epoll_new ();
+    epoll_change (inner, EPOLL_CTL_ADD, pair.connecter, EPOLLIN | EPOLLOUT);
+    for (cause = DATA; cause <= PEER_CLOSE; cause++) {
+        if (cause == ROOM_AGAIN)
+            RETURNS (send_until_full (pair.connecter, 1, 0), ROOM);
+        modify (inner, pair.connecter,
+                cause == ROOM_AGAIN ? EPOLLOUT : EPOLLIN);
+        EVENTS (epoll_next (inner, 0), 0);
+        start_poll (&wait, inner, POLLIN, 5000);
+        await_blocked (&wait);
+        bring_about ((enum cause) cause, pair.accepted);
+        finish_returning (&wait, 1);
+        CHECK (epoll_next (inner, 0) & (uint32_t) cause_bits[cause]);
+        if (cause == DATA)
+            recv_all (pair.connecter, &byte, 1);
+    }
+}
+
 CASE (added_with_nothing, "0.1",
       "epoll ADD 0 then MOD: no wake-up for data, room or close", QUIRK)
 {

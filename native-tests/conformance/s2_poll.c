@@ -470,6 +470,11 @@ CASE (scif_poll_is_poll, "2.6",
     EVENTS (set[4].revents, POLLOUT);
 }
 
+CASE (scif_poll_null, "2.6", "scif_poll with a null list: EFAULT", 0)
+{
+    FAILS (scif_poll (NULL, 1, 0), EFAULT);
+}
+
 static long run_scif_poll (struct call *call)
 {
     struct scif_pollepd one = polled (call->epd, (short) call->flags);

@@ -481,6 +481,84 @@ CASE (usable_at_once, "4.2",
     peer_finish (&peer);
 }
 
+/* Memory of the three kinds that programs make rings of. */
+static void *memory_of_kind (int kind)
+{
+    void *memory;
+    if (kind == 0)
+        return pages (4);
+    if (kind == 1)
+        return shared_pages (4);
+    memory = mmap (NULL, 4 * PAGE, PROT_READ | PROT_WRITE,
+                   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK (memory != MAP_FAILED);
+    return memory;
+}
+
+/* A connection's whole life, with a window on each side and a mapping. */
+static void live_with_windows (int kind, bool orderly)
+{
+    struct pair pair = pair_open ();
+    char *memory = memory_of_kind (kind), *other = memory_of_kind (kind);
+    char *mapped, byte = 0;
+    window_at (pair.accepted, 0, memory, 4 * PAGE, READ_WRITE);
+    window_at (pair.connecter, 0, other, 4 * PAGE, READ_WRITE);
+    mapped = map (pair.connecter, 0, 4 * PAGE, READ_WRITE);
+    mapped[1] = 'w';
+    CHECK (memory[1] == 'w');
+    RETURNS (scif_vreadfrom (pair.accepted, &byte, 1, 0, SCIF_RMA_SYNC), 0);
+    if (orderly) {
+        RETURNS (scif_munmap (mapped, 4 * PAGE), 0);
+        RETURNS (scif_unregister (pair.accepted, 0, 4 * PAGE), 0);
+        RETURNS (scif_unregister (pair.connecter, 0, 4 * PAGE), 0);
+        pair_close (&pair);
+    } else {
+        close_epd (pair.accepted);
+        await_hangup (pair.connecter);
+        close_epd (pair.connecter);
+        RETURNS (scif_munmap (mapped, 4 * PAGE), 0);
+    }
+    RETURNS (munmap (memory, 4 * PAGE), 0);
+    RETURNS (munmap (other, 4 * PAGE), 0);
+}
+
+/* Lines of the process's memory map. */
+static int mappings (void)
+{
+    FILE *file = fopen ("/proc/self/maps", "re");
+    int lines = 0, c;
+    CHECK (file);
+    while ((c = getc (file)) != EOF)
+        lines += c == '\n';
+    fclose (file);
+    return lines;
+}
+
+CASE (no_leaked_windows, "4.1",
+      "close releases what windows held: no descriptor or mapping stays, with "
+      "or without unregister",
+      0)
+{
+    int kind, orderly, i;
+    for (kind = 0; kind < 3; kind++)
+        for (orderly = 0; orderly < 2; orderly++) {
+            int descriptors, maps;
+            live_with_windows (kind, orderly);
+            descriptors = open_descriptors ();
+            maps = mappings ();
+            for (i = 0; i < 50; i++)
+                live_with_windows (kind, orderly);
+            if (open_descriptors () > descriptors)
+                FAIL ("kind %d, %s unregister: %d descriptors, then %d", kind,
+                      orderly ? "with" : "without", descriptors,
+                      open_descriptors ());
+            /* Some room for what the C library maps for its own use. */
+            if (mappings () > maps + 10)
+                FAIL ("kind %d, %s unregister: %d mappings, then %d", kind,
+                      orderly ? "with" : "without", maps, mappings ());
+        }
+}
+
 /* ---- unregister ---- */
 
 CASE (unregister_states, "4.4",
