@@ -400,7 +400,7 @@ void capture_after_fork_in_parent (void)
  */
 void capture_after_fork_in_child (void)
 {
-    pthread_mutex_init (&lock, NULL);
+    pthread_mutex_unlock (&lock); /* taken before the fork */
     if (arena_fd () >= 0)
         maps_for_each (0, UINTPTR_MAX, make_private, NULL);
     arena_after_fork ();

@@ -189,7 +189,7 @@ static void after_fork_in_parent (void)
 /* Only the forking thread lives on: nobody else holds or waits any more. */
 static void after_fork_in_child (void)
 {
-    pthread_mutex_init (&table_lock, NULL);
+    pthread_mutex_unlock (&table_lock); /* taken before the fork */
     for (struct endpoint *e = all; e; e = e->next) {
         pthread_mutex_init (&e->lock, NULL);
         pthread_mutex_init (&e->views_lock, NULL);

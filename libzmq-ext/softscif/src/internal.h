@@ -191,6 +191,7 @@ struct view
     size_t count;
     size_t capacity;
     struct piece *pieces;
+    uint64_t packed_from; /* everything above is taken; 0: not known */
 };
 
 struct endpoint

@@ -100,7 +100,7 @@ static int copy_ordered (struct cursor *to, struct cursor *from, uint64_t len)
     const int error = copy (to, from, len - tail);
     if (error)
         return error;
-    atomic_thread_fence (memory_order_seq_cst);
+    __sync_synchronize ();
     return copy (to, from, tail);
 }
 
@@ -116,7 +116,7 @@ int rma_move (const struct rma_request *r,
                         ? copy_ordered (to, from, r->len)
                         : copy (to, from, r->len);
     /* What the program stores or sends next comes after the data. */
-    atomic_thread_fence (memory_order_seq_cst);
+    __sync_synchronize ();
     return error;
 }
 
@@ -304,7 +304,7 @@ static int store (struct pins *pins, uint64_t offset, uint64_t value)
     struct cursor to = {NULL, pins, 0, offset};
     struct cursor from = {(char *) &value, NULL, 0, 0};
     struct span span;
-    atomic_thread_fence (memory_order_seq_cst);
+    __sync_synchronize ();
     if (offset % sizeof value == 0 && span_at (&to, sizeof value, &span)
         && span.bytes) {
         atomic_store ((_Atomic uint64_t *) (void *) span.bytes, value);

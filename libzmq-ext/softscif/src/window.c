@@ -72,6 +72,7 @@ static bool refresh (struct endpoint *endpoint, int side)
            != view->generation) {
         const uint32_t used = used_slots (table);
         view->count = 0;
+        view->packed_from = 0;
         for (uint32_t i = 0; i < used; i++) {
             struct window_slot *slot = &table->slots[i];
             if ((atomic_load (&slot->state) & SLOT_USED) == 0)
@@ -109,14 +110,18 @@ static bool is_free (const struct view *view, uint64_t offset, uint64_t len)
 }
 
 /* The highest free offset; false when there is no room at all. */
-static bool choose (const struct view *view, uint64_t len, uint64_t *offset)
+static bool choose (struct view *view, uint64_t len, uint64_t *offset)
 {
-    uint64_t end = OFFSET_TOP;
-    for (size_t i = view->count; i-- > 0 && end >= len;) {
+    uint64_t end = view->packed_from ? view->packed_from : OFFSET_TOP;
+    bool packed = true;
+    for (size_t i = first_above (view, end); i-- > 0 && end >= len;) {
         const struct piece *p = &view->pieces[i];
         if (p->offset + p->len <= end - len)
             break;
+        packed &= p->offset + p->len >= end;
         end = p->offset;
+        if (packed)
+            view->packed_from = end;
     }
     if (end < len)
         return false;
