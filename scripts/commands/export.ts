@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
 import { workDirOf } from '../series/apply.ts'
 import { type ExportReport, exportSeries } from '../series/export.ts'
-import { findWorkTrees, releaseOf } from '../series/status.ts'
-import { ExitCode, UserError } from '../ui/errors.ts'
+import { chooseRelease } from '../series/status.ts'
+import { ExitCode } from '../ui/errors.ts'
 import { projectSeries } from './apply.ts'
-import type { Command, CommandInput } from './command.ts'
+import type { Command } from './command.ts'
 
 // Named so because "export" is a word of the language.
 export const exportCommand: Command = {
@@ -14,8 +14,9 @@ export const exportCommand: Command = {
   examples: ['./build export', './build export --release 4.3.4', './build export --check'],
   plan: async (input) => {
     const series = await projectSeries(input)
-    const release = await chooseRelease(input)
-    const workDir = workDirOf(input.context.out, release)
+    const { context, options } = input
+    const release = await chooseRelease(context.out, options.release, context, 'export')
+    const workDir = workDirOf(context.out, release)
     const check = input.extra.check === true
     let report: ExportReport | undefined
     return {
@@ -25,10 +26,9 @@ export const exportCommand: Command = {
           title: check ? 'Compare the work tree with the series' : 'Export the work tree',
           plan: [`read the commits refs/scif/base..HEAD of ${workDir}`],
           run: async (handle) => {
-            const { env } = input.context
-            const context = { env, signal: handle.signal }
             report = await exportSeries({
-              ...{ workDir, release, series, context, check },
+              ...{ workDir, release, series, check },
+              context: { env: context.env, signal: handle.signal },
               line: handle.line,
             })
             for (const note of report.notes) handle.line(note)
@@ -50,30 +50,6 @@ export const exportCommand: Command = {
       },
     }
   },
-}
-
-/** The release that was asked for, or the only one that has a work tree. */
-async function chooseRelease(input: CommandInput): Promise<string> {
-  const { context, options } = input
-  if (options.release !== undefined) return options.release
-  const releases: string[] = []
-  for (const dir of await findWorkTrees(context.out)) {
-    const release = await releaseOf(dir, context)
-    if (release !== undefined) releases.push(release)
-  }
-  const [only] = releases
-  if (only !== undefined && releases.length === 1) return only
-  throw new UserError({
-    message:
-      only === undefined
-        ? 'There is no work tree to export.'
-        : `There are work trees of libzmq ${releases.join(', ')}.`,
-    hint:
-      only === undefined
-        ? 'Make one: ./build apply'
-        : `Say which: ./build export --release ${releases.at(-1)}`,
-    exitCode: only === undefined ? ExitCode.checkFailed : ExitCode.usage,
-  })
 }
 
 function describe(report: ExportReport): string {

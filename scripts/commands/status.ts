@@ -58,13 +58,18 @@ function describe(tree: TreeStatus, record: BuildRecord | undefined): string {
     ['work tree', tree.workDir],
     ['release', `${tree.release} (ZMQ_VERSION ${tree.version})`],
     ['base', `${base.commit.slice(0, 12)}, tree ${base.tree.slice(0, 12)}, ${kind}`],
-    ['applied', `${applied.count} of ${applied.of}${tree.halfDone ? ', killed half-way' : ''}`],
+    ['applied', `${applied.count} of ${applied.of}${how(tree)}`],
     ['series', tree.changes.length > 0 ? tree.changes.join(', ') : 'as it was applied'],
     ['edits', edited === '' ? 'none' : edited],
     ['exported', tree.notExported > 0 ? `no: ${plural(tree.notExported, 'commit')}` : 'yes'],
     ['glue', describeGlue(tree.glue)],
     ['built', describeBuilt(tree, record)],
   ])
+}
+
+function how({ halfDone, stoppedAt }: TreeStatus): string {
+  if (stoppedAt !== undefined) return `, stopped at "${stoppedAt}"`
+  return halfDone ? ', killed half-way' : ''
 }
 
 const plural = (count: number, one: string): string => `${count} ${one}${count === 1 ? '' : 's'}`
@@ -87,6 +92,7 @@ function describeBuilt(tree: TreeStatus, record: BuildRecord | undefined): strin
 
 function nextOf(tree: TreeStatus, record: BuildRecord | undefined): string[] {
   const { uncommitted, moved, underWay } = tree.edits
+  if (tree.stoppedAt !== undefined) return [`./build apply --continue --release ${tree.release}`]
   const edited = uncommitted.length > 0 || moved || underWay !== undefined
   if (edited) return [`./build export --release ${tree.release}`]
   if (tree.changes.length > 0 || tree.halfDone) return [`./build apply --release ${tree.release}`]

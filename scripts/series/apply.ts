@@ -8,7 +8,7 @@ import { ExitCode, UserError } from '../ui/errors.ts'
 import type { FetchedSource } from '../upstream/types.ts'
 import { bringBase } from './base.ts'
 import { buildCommits } from './build-commits.ts'
-import { examine, misfitError } from './misfit.ts'
+import { conflictError, examine } from './misfit.ts'
 import {
   exists,
   initRepository,
@@ -18,7 +18,8 @@ import {
   resolveRev,
 } from './repository.ts'
 import { describeChanges, hashInputs, resolveSeries, seriesInputs } from './resolve.ts'
-import { readState, type State } from './state.ts'
+import { applyMerging, type MergeResult, stopped, type Target } from './session.ts'
+import { readSession, readState, type State } from './state.ts'
 import type { AppliedTree, Edits, Series } from './types.ts'
 import { checkOut, findEdits, keepAside, recover, switchTo } from './worktree.ts'
 
@@ -29,6 +30,8 @@ export interface ApplyOptions {
   context: Pick<Context, 'env' | 'signal'>
   /** Throw away edits of the work tree; they stay reachable by the refs in refs/scif/kept-*. */
   discard?: boolean
+  /** Merge what does not fit by itself; stops at an entry that needs a human. */
+  threeWay?: boolean
   /** How long to wait for another run on the same work tree, in milliseconds; a minute. */
   patience?: number
   /** Takes what is worth a line of its own. */
@@ -53,13 +56,12 @@ export function lockOf(workDir: string): string {
  * exit code 1) the work tree is as before. Edits are never overwritten unless `discard` says so.
  */
 export async function applySeries(options: ApplyOptions): Promise<AppliedTree> {
-  const { source, series, workDir, context } = options
+  const { source, series, workDir } = options
   const inputs = seriesInputs(series, source.version)
   const run: Run = { ...options, inputs, seriesHash: hashInputs(inputs) }
   return withWorkTree(options, source.release, async () => {
     await sweep(workDir)
-    const repo = repositoryAt(workDir, context.env, context.signal)
-    return (await exists(workDir)) ? update(repo, run) : create(run)
+    return (await exists(workDir)) ? update(repositoryOf(run), run) : create(run)
   })
 }
 
@@ -107,14 +109,35 @@ async function create(run: Run): Promise<AppliedTree> {
   try {
     const repo = repositoryAt(making, context.env, context.signal)
     await initRepository(repo)
-    const state = await build(repo, run, await bringBase(repo, source))
+    const base = await bringBase(repo, source)
+    const state = await build(repo, run, base).catch((error) => {
+      // A merge that stops has to have a work tree to stop in.
+      if (run.threeWay && error instanceof UserError) return bareState(run, base)
+      throw error
+    })
     await checkOut(repo, state)
     await rename(making, workDir)
-    const count = state.commits.length === 1 ? '1 entry' : `${state.commits.length} entries`
-    return result(run, state, 'applied', `${count} on libzmq ${source.release}`, noEdits)
+    if (state.seriesHash === '') return update(repositoryOf(run), run)
+    return result(run, state, 'applied', sayCount(run, state.commits.length), noEdits)
   } finally {
     await rm(making, { recursive: true, force: true })
   }
+}
+
+const repositoryOf = ({
+  workDir,
+  context,
+}: Pick<ApplyOptions, 'workDir' | 'context'>): Repository =>
+  repositoryAt(workDir, context.env, context.signal)
+
+const sayCount = (run: Run, count: number): string =>
+  `${count} ${count === 1 ? 'entry' : 'entries'} on libzmq ${run.source.release}`
+
+/** A work tree that has nothing of the series yet. */
+function bareState({ source }: Run, base: string): State {
+  const { release, version, tree } = source
+  const none = { seriesHash: '', inputs: {}, commits: [] }
+  return { schemaVersion: 1, release, version, base, baseTree: tree, head: base, tree, ...none }
 }
 
 async function update(repo: Repository, run: Run): Promise<AppliedTree> {
@@ -129,6 +152,8 @@ async function update(repo: Repository, run: Run): Promise<AppliedTree> {
     })
   }
   await sweepScratch(repo)
+  const session = await readSession(repo)
+  if (session) throw stopped(session, workDir, 'waits to be put right')
   const edits = await findEdits(repo, state.head)
   const edited = edits.moved || edits.uncommitted.length > 0 || edits.underWay !== undefined
   const changes = await whatChanged(repo, run, state)
@@ -141,7 +166,15 @@ async function update(repo: Repository, run: Run): Promise<AppliedTree> {
   }
   if (edited && !run.discard) throw wouldLose(run, edits, changes)
   const base = await chooseBase(repo, run, state)
-  const next = await build(repo, run, base)
+  const fresh = state.seriesHash === ''
+  const next = await build(repo, run, base).catch((error) => {
+    if (run.threeWay && !edited && error instanceof UserError) return undefined
+    throw error
+  })
+  if (!next) {
+    const merged = await applyMerging(repo, targetOf(run, base), state, state.head)
+    return mergeResult(repo, run, merged, fresh ? 'applied' : 'reapplied')
+  }
   if (edited) {
     const kept = await keepAside(repo, edits, series.author)
     for (const ref of kept) run.line?.(`what is thrown away stays reachable as ${ref}`)
@@ -149,8 +182,36 @@ async function update(repo: Repository, run: Run): Promise<AppliedTree> {
   } else {
     await switchTo(repo, { from: state.head, to: next })
   }
+  if (fresh) return result(run, next, 'applied', sayCount(run, next.commits.length), noEdits)
   const reason = [...changes, ...(edited ? ['edits thrown away'] : [])]
   return result(run, next, 'reapplied', shorten(reason), noEdits)
+}
+
+function targetOf(run: Run, base: string): Target {
+  const { workDir, source, series, inputs, seriesHash, line } = run
+  const { release, version, tree } = source
+  return { workDir, release, version, base, baseTree: tree, series, inputs, seriesHash, line }
+}
+
+/** The result of an apply with merges: commits above what the series makes by itself. */
+export async function mergeResult(
+  repo: Repository,
+  where: { workDir: string },
+  merged: MergeResult,
+  action: AppliedTree['action'],
+): Promise<AppliedTree> {
+  const { state, head, commits } = merged
+  const { merges = [], skipped = [] } = state
+  const tree = (await repo.git(['rev-parse', `${head}^{tree}`])).trim()
+  const slugs = new Set(merges.map((file) => file.slug))
+  const reason = [
+    `${commits.length} entries on libzmq ${state.release}`,
+    ...(slugs.size > 0 ? [`merged or put right: ${[...slugs].join(', ')}`] : []),
+    ...(skipped.length > 0 ? [`left out: ${skipped.join(', ')}`] : []),
+  ].join('; ')
+  const edits = { ...noEdits, moved: head !== state.head }
+  const whole = { ...state, head, tree, commits }
+  return { ...result(where, whole, action, reason, edits), merges, skipped }
 }
 
 async function whatChanged(repo: Repository, run: Run, state: State): Promise<string[]> {
@@ -160,7 +221,8 @@ async function whatChanged(repo: Repository, run: Run, state: State): Promise<st
     changes.push(`libzmq ${source.release} is now tree ${source.tree.slice(0, 12)}`)
   else if (source.gitDir && source.commit && state.base !== source.commit)
     changes.push(`upstream's own commit ${source.commit.slice(0, 12)} is at hand now`)
-  if (state.seriesHash !== run.seriesHash) {
+  if (state.seriesHash === '') changes.push('nothing was applied yet')
+  else if (state.seriesHash !== run.seriesHash) {
     const named = describeChanges(state.inputs, run.inputs)
     changes.push(...(named.length > 0 ? named : ['the series changed']))
   }
@@ -179,16 +241,17 @@ async function chooseBase(repo: Repository, run: Run, state: State): Promise<str
 /** Makes the commits; an entry that does not apply is a UserError. */
 async function build(repo: Repository, run: Run, base: string): Promise<State> {
   const { source, series } = run
-  const built = await buildCommits(repo, {
-    base,
-    entries: resolveSeries(series, source.version),
-    author: series.author,
-    date: series.date,
-  })
+  const entries = resolveSeries(series, source.version)
+  const { author, date } = series
+  const built = await buildCommits(repo, { base, entries, author, date })
   if (built.kind === 'misfit') {
-    const files = await examine(repo, built.misfit)
-    const hint = `Correct the patch, or add a variant for this release in patches/series.yaml; then: ./build apply --release ${source.release}`
-    throw misfitError(built.misfit, files, source.release, hint)
+    const where = { base, entries, release: source.release }
+    const conflict = await examine(repo, built.misfit, where)
+    const hint = [
+      `Correct the patch, or add a variant for this release in patches/series.yaml; then: ./build apply --release ${source.release}`,
+      `Or have it merged: ./build apply --3way --release ${source.release}, then ./build export`,
+    ].join('\n')
+    throw conflictError(conflict, built.misfit.said, hint)
   }
   return {
     schemaVersion: 1,
@@ -212,7 +275,7 @@ async function sweepScratch(repo: Repository): Promise<void> {
 }
 
 function result(
-  run: Run,
+  run: { workDir: string },
   state: State,
   action: AppliedTree['action'],
   reason: string,
@@ -223,6 +286,8 @@ function result(
     workDir: run.workDir,
     ...{ release, version, base, head, tree, seriesHash, commits },
     ...{ action, reason, edits },
+    ...(state.merges ? { merges: state.merges } : {}),
+    ...(state.skipped ? { skipped: state.skipped } : {}),
   }
 }
 

@@ -91,7 +91,8 @@ export async function applyPatch(
   return result.exitCode === 0 ? undefined : result.stderr.trimEnd() || `exit ${result.exitCode}`
 }
 
-async function addFiles(
+/** Puts the files that an entry adds into an index. */
+export async function addFiles(
   repo: Repository,
   entry: ResolvedEntry,
   scratch: string,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 import { join } from 'node:path'
 import { YAML } from 'zx'
+import { splitVariant } from './export-variants.ts'
 import {
   type Assigned,
   bothChanged,
@@ -66,11 +67,13 @@ async function exportPatch(
     if (await sameAsApplied(work, one, wanted)) return false
     throw bothChanged(input.label)
   }
-  if (bytes) put(work, input.path, bytes)
-  else {
-    const name = input.path.slice(work.series.patchesDir.length + 1)
+  const name = input.path.slice(work.series.patchesDir.length + 1)
+  const place = findPatch(work.texts.get(one.slug)?.text ?? '', name)
+  if (!bytes) {
     drop(work, input)
-    edit(work, one.slug, (text) => removeAt(text, findPatch(text, name)))
+    edit(work, one.slug, (text) => removeAt(text, place))
+  } else if (!splitVariant(work, one, input, place, bytes)) {
+    put(work, input.path, bytes)
   }
   return true
 }

@@ -14,11 +14,12 @@ import { type ExportWork, put } from './export-work.ts'
 import type { Overlay } from './inputs.ts'
 import { loadSeries } from './manifest.ts'
 import { cutManifest, joinManifest } from './manifest-text.ts'
-import { examine, misfitError } from './misfit.ts'
+import { conflictError, examine } from './misfit.ts'
 import { readChanges, readCommits } from './read-commits.ts'
 import { type Repository, refs, repositoryAt } from './repository.ts'
 import { hashInputs, resolveSeries, seriesInputs } from './resolve.ts'
-import { readJournal, readState, type State } from './state.ts'
+import { stopped } from './session.ts'
+import { readJournal, readSession, readState, type State } from './state.ts'
 import type { Series } from './types.ts'
 import { findEdits, switchTo } from './worktree.ts'
 
@@ -91,6 +92,15 @@ async function checkReady(repo: Repository, state: State, release: string): Prom
     throw new UserError({
       message: `An apply to ${repo.workDir} was killed half-way.`,
       hint: `Finish it first: ./build apply --release ${release}`,
+      exitCode: ExitCode.checkFailed,
+    })
+  }
+  const session = await readSession(repo)
+  if (session) throw stopped(session, repo.workDir, 'waits to be put right')
+  if (state.skipped?.length) {
+    throw new UserError({
+      message: `The work tree leaves out ${state.skipped.join(', ')}, so it is not the whole series.`,
+      hint: `In patches/series.yaml drop what was left out, or give it a range of releases; then: ./build apply --discard --3way --release ${release}`,
       exitCode: ExitCode.checkFailed,
     })
   }
@@ -175,16 +185,14 @@ async function prove(
 ): Promise<State> {
   const { patchesDir, transportDir } = options.series
   const planned = await loadSeries(patchesDir, transportDir, overlay)
-  const built = await buildCommits(repo, {
-    base: state.base,
-    entries: resolveSeries(planned, state.version),
-    author: planned.author,
-    date: planned.date,
-  })
+  const entries = resolveSeries(planned, state.version)
+  const { author, date } = planned
+  const built = await buildCommits(repo, { base: state.base, entries, author, date })
   if (built.kind === 'misfit') {
-    const files = await examine(repo, built.misfit)
+    const where = { base: state.base, entries, release: options.release }
+    const conflict = await examine(repo, built.misfit, where)
     const hint = `Nothing was written. See git -C ${repo.workDir} log -p refs/scif/base..HEAD`
-    throw misfitError(built.misfit, files, options.release, hint)
+    throw conflictError(conflict, built.misfit.said, hint)
   }
   const inputs = seriesInputs(planned, state.version)
   const newer = hashInputs(seriesInputs(options.series, state.version)) !== state.seriesHash
@@ -199,7 +207,8 @@ async function prove(
     })
   }
   const { head: newHead, tree, commits } = built
-  return { ...state, head: newHead, tree, commits, inputs, seriesHash: hashInputs(inputs) }
+  const { merges: _merges, skipped: _skipped, ...rest } = state
+  return { ...rest, head: newHead, tree, commits, inputs, seriesHash: hashInputs(inputs) }
 }
 
 async function describeChanges(overlay: Overlay, root: string): Promise<ExportReport['changes']> {

@@ -116,3 +116,25 @@ function longestCommon(
   }
   return { score, last }
 }
+
+/**
+ * The text with all hunks of a patch in it, or undefined when one has no place. As strict as
+ * `git apply`: hunks may move as wholes, in their order, and keep all of their context.
+ */
+export function applyHunks(text: string, patch: FilePatch): string | undefined {
+  const file = text.split('\n')
+  const result: string[] = []
+  let done = 0
+  let offset = 0
+  for (const hunk of patch.hunks) {
+    if (hunk.lines.some((line) => line.startsWith('\\'))) return undefined
+    const sides = hunkSides(hunk)
+    const guess = Math.max(0, hunk.oldStart - 1 + offset)
+    const at = findExactly(file, sides.old, guess)
+    if (at < done) return undefined
+    offset += at - guess
+    result.push(...file.slice(done, at), ...sides.new)
+    done = at + sides.old.length
+  }
+  return [...result, ...file.slice(done)].join('\n')
+}

@@ -188,3 +188,36 @@ function unfold(text: string, path: Path): string {
   const start = text.slice(0, list.range[0]).trimEnd()
   return start + items.join('') + text.slice(list.range[1])
 }
+
+/** Puts another text where a value is. */
+export function replaceValue(text: string, path: Path, value: string): string {
+  const node: Node = parse(text).getIn(path, true)
+  return text.slice(0, node.range[0]) + value + text.slice(node.range[1])
+}
+
+/** Adds an item to a list behind the one at `index`. */
+export function insertItem(text: string, path: Path, index: number, item: string): string {
+  const list: Node = parse(text).getIn(path, true)
+  if (list.flow) return insertItem(unfold(text, path), path, index, item)
+  const node: Node = parse(text).getIn([...path, index], true)
+  const start = lineStart(text, node.range[0])
+  const dash = text.slice(start, node.range[0])
+  const end = trimmedEnd(text, start, lineEnd(text, node.range[1]))
+  return `${text.slice(0, end)}${dash}${item}\n${text.slice(end)}`
+}
+
+/** Puts a key with a list in the place of a key and its value. */
+export function replacePair(
+  text: string,
+  name: string,
+  newName: string,
+  items: readonly string[],
+): string {
+  const entry: Node = parse(text).getIn([0], true)
+  const pair = entry.items?.find((item) => item.key?.value === name)
+  if (!pair?.key || !pair.value) throw new Error(`no ${name} in:\n${text}`)
+  const pad = ' '.repeat(keyColumn(text))
+  const lines = [`${newName}:`, ...items.map((item) => `${pad}  - ${item}`)]
+  const end = trimmedEnd(text, pair.key.range[0], lineEnd(text, pair.value.range[1]))
+  return `${text.slice(0, pair.key.range[0])}${lines.join('\n')}\n${text.slice(end)}`
+}

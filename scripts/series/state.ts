@@ -2,7 +2,7 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Repository } from './repository.ts'
-import type { SeriesCommit } from './types.ts'
+import type { MergedFile, SeriesCommit } from './types.ts'
 
 /** What apply left in a work tree; .git/scif/state.json. */
 export interface State {
@@ -16,7 +16,37 @@ export interface State {
   seriesHash: string
   /** Name and digest of everything that made the series. */
   inputs: Record<string, string>
+  /** Those that the series makes by itself. */
   commits: readonly SeriesCommit[]
+  /** Files that a merge, or a human after it, put right in commits above these. */
+  merges?: readonly MergedFile[]
+  /** Entries that were left out. */
+  skipped?: readonly string[]
+}
+
+/** An apply that is stopped at an entry; .git/scif/session.json. */
+export interface Session {
+  schemaVersion: 1
+  release: string
+  version: string
+  base: string
+  baseTree: string
+  /** Of the series that is being applied. */
+  seriesHash: string
+  /** The entry, as an index and by name. */
+  index: number
+  slug: string
+  /** The commit that it is to stand on, and those made so far. */
+  parent: string
+  commits: readonly SeriesCommit[]
+  /** How many of them the series makes by itself: all up to the first that was merged. */
+  strict: number
+  merges: readonly MergedFile[]
+  skipped: readonly string[]
+  /** What is to be resolved. */
+  files: readonly MergedFile[]
+  /** What the work tree was before. */
+  before: State
 }
 
 /** A switch of the work tree that has begun; .git/scif/journal.json until it is done. */
@@ -27,6 +57,12 @@ export interface Journal {
   to: State
   /** Paths with edits that are to be overwritten. */
   discarding?: readonly string[]
+  /** The commit for HEAD, when it is above what the series makes by itself. */
+  head?: string
+  /** The tree for the files and the index, when it is not that of HEAD. */
+  files?: string
+  /** The session that this begins or goes on with. */
+  session?: Session
 }
 
 export const readState = (repo: Repository): Promise<State | undefined> =>
@@ -37,6 +73,12 @@ export const readJournal = (repo: Repository): Promise<Journal | undefined> =>
   readJson<Journal>(join(repo.own, 'journal.json'))
 export const writeJournal = (repo: Repository, journal: Journal): Promise<void> =>
   writeJson(join(repo.own, 'journal.json'), journal)
+export const readSession = (repo: Repository): Promise<Session | undefined> =>
+  readJson<Session>(join(repo.own, 'session.json'))
+export const writeSession = (repo: Repository, session: Session): Promise<void> =>
+  writeJson(join(repo.own, 'session.json'), session)
+export const removeSession = (repo: Repository): Promise<void> =>
+  rm(join(repo.own, 'session.json'), { force: true })
 export const removeJournal = (repo: Repository): Promise<void> =>
   rm(join(repo.own, 'journal.json'), { force: true })
 

@@ -2,10 +2,11 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Context } from '../system/context.ts'
+import { ExitCode, UserError } from '../ui/errors.ts'
 import { countGlue, type Glue } from './glue.ts'
 import { refs, repositoryAt, resolveRev } from './repository.ts'
 import { describeChanges, hashInputs, resolveSeries, seriesInputs } from './resolve.ts'
-import { readJournal, readState } from './state.ts'
+import { readJournal, readSession, readState } from './state.ts'
 import type { Edits, Series, SeriesCommit } from './types.ts'
 import { findEdits } from './worktree.ts'
 
@@ -32,6 +33,8 @@ export interface TreeStatus {
   glue: Glue
   /** A switch of the work tree was killed; the next apply finishes it. */
   halfDone: boolean
+  /** The entry at which `apply --3way` is stopped. */
+  stoppedAt?: string
 }
 
 /** The work trees below <out>/work, by the names of their folders. */
@@ -45,11 +48,43 @@ export async function findWorkTrees(out: string): Promise<string[]> {
 }
 
 /** The release of a work tree; undefined when apply has not made one there. */
-export async function releaseOf(
+async function releaseOf(
   workDir: string,
   context: Pick<Context, 'env' | 'signal'>,
 ): Promise<string | undefined> {
   return (await readState(repositoryAt(workDir, context.env, context.signal)))?.release
+}
+
+/**
+ * The release whose work tree is meant: the one that was asked for, or else the only one that has
+ * a work tree. UserError when there is none (exit code 1) or several (2); `command` is for its hint.
+ */
+export async function chooseRelease(
+  out: string,
+  asked: string | undefined,
+  context: Pick<Context, 'env' | 'signal'>,
+  command: string,
+): Promise<string> {
+  if (asked !== undefined) return asked
+  const releases: string[] = []
+  for (const dir of await findWorkTrees(out)) {
+    const release = await releaseOf(dir, context)
+    if (release !== undefined) releases.push(release)
+  }
+  const [only] = releases
+  if (only === undefined) {
+    throw new UserError({
+      message: 'There is no work tree yet.',
+      hint: 'Make one: ./build apply',
+      exitCode: ExitCode.checkFailed,
+    })
+  }
+  if (releases.length === 1) return only
+  throw new UserError({
+    message: `There are work trees of libzmq ${releases.join(', ')}.`,
+    hint: `Say which: ./build ${command} --release ${releases.at(-1)}`,
+    exitCode: ExitCode.usage,
+  })
 }
 
 /** Looks at a work tree and changes nothing; undefined when apply has not made one there. */
@@ -61,6 +96,7 @@ export async function readStatus(
   const repo = repositoryAt(workDir, context.env, context.signal)
   const state = await readState(repo)
   if (!state) return undefined
+  const session = await readSession(repo)
   const inputs = seriesInputs(series, state.version)
   const head = (await resolveRev(repo, 'HEAD')) ?? state.head
   const above = (await repo.git(['rev-list', `${refs.base}..${head}`])).split('\n').filter(Boolean)
@@ -87,5 +123,6 @@ export async function readStatus(
     notExported: above.filter((id) => !made.has(id)).length,
     glue: await countGlue(repo, state.base, head),
     halfDone: (await readJournal(repo)) !== undefined,
+    ...(session ? { stoppedAt: session.slug } : {}),
   }
 }

@@ -9,6 +9,7 @@ import { type ApplyOptions, applySeries } from './apply.ts'
 import { type ExportOptions, type ExportReport, exportSeries } from './export.ts'
 import { findFiles } from './inputs.ts'
 import { loadSeries } from './manifest.ts'
+import { type ResumeOptions, resumeSeries } from './resume.ts'
 import type { AppliedTree } from './types.ts'
 
 /** A small libzmq, a series for it and a place for work trees, in a temporary folder. */
@@ -28,6 +29,10 @@ export interface Lab {
   /** Commits everything in upstream; gives the source of that commit. */
   release(message: string, release: string, version: string): Promise<FetchedSource>
   apply(source: FetchedSource, more?: Partial<ApplyOptions>): Promise<AppliedTree>
+  resume(
+    action: ResumeOptions['action'],
+    more?: Partial<ResumeOptions>,
+  ): Promise<AppliedTree | undefined>
   export(more?: Partial<ExportOptions>): Promise<ExportReport>
   /** Everything in patches/ and libzmq-ext/transport, by path. */
   project(): Promise<Record<string, string>>
@@ -41,7 +46,7 @@ export async function inLab(work: (lab: Lab) => Promise<void>): Promise<void> {
   const dir = await realpath(await mkdtemp(join(tmpdir(), 'series-test-')))
   try {
     const lab = await makeLab(dir)
-    await within(60_000, work(lab))
+    await within(180_000, work(lab))
   } finally {
     await rm(dir, { recursive: true, force: true })
   }
@@ -118,6 +123,15 @@ async function makeLab(dir: string): Promise<Lab> {
         series: await loadSeries(lab.patches, lab.transport),
         workDir: lab.workDir,
         context: { env, signal: new AbortController().signal },
+        ...more,
+      }),
+    resume: async (action, more = {}) =>
+      resumeSeries({
+        series: await loadSeries(lab.patches, lab.transport),
+        workDir: lab.workDir,
+        release: '4.3.5',
+        context: { env, signal: new AbortController().signal },
+        action,
         ...more,
       }),
     export: async (more = {}) =>

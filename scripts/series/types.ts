@@ -73,6 +73,22 @@ export interface SeriesCommit {
   variant?: string
 }
 
+/** How a file of an entry got its edits when its patch did not fit. */
+export interface MergedFile {
+  slug: string
+  path: string
+  /**
+   * merged: a three-way merge did it alone. conflict: it left conflict markers. marked: there is
+   * no history to merge with; hunks without a place are marked where they seem to belong.
+   * missing: upstream has no such file.
+   */
+  how: 'merged' | 'conflict' | 'marked' | 'missing'
+  /** The upstream commit whose version of the file the merge is based on. */
+  basedOn?: string
+  /** Where upstream moved the file to; the edits are there then. */
+  renamedTo?: string
+}
+
 /** A work tree that the series is applied to. */
 export interface AppliedTree {
   /** Absolute; a git repository of its own, on branch "scif". */
@@ -94,6 +110,10 @@ export interface AppliedTree {
   reason: string
   /** Whether somebody has edited the work tree since; such a tree is only ever "unchanged". */
   edits: Edits
+  /** With --3way: what did not fit by itself and how it was put right; nothing of it is exported yet. */
+  merges?: readonly MergedFile[]
+  /** Entries that were left out with --skip. */
+  skipped?: readonly string[]
 }
 
 /** Edits in a work tree that the series does not have. */

@@ -7,8 +7,10 @@ import {
   type Journal,
   readJournal,
   removeJournal,
+  removeSession,
   type State,
   writeJournal,
+  writeSession,
   writeState,
 } from './state.ts'
 import type { Edits } from './types.ts'
@@ -48,7 +50,7 @@ async function findUnderWay(repo: Repository): Promise<string | undefined> {
 /** Fills an empty work tree. */
 export async function checkOut(repo: Repository, to: State): Promise<void> {
   await repo.git(['read-tree', '--reset', '-u', to.head])
-  await finish(repo, to)
+  await finish(repo, { to })
 }
 
 /**
@@ -60,10 +62,10 @@ export async function checkOut(repo: Repository, to: State): Promise<void> {
 export async function switchTo(repo: Repository, journal: Journal): Promise<void> {
   const from = (await repo.git(['rev-parse', journal.from])).trim()
   await writeJournal(repo, { ...journal, from })
-  const { to, discarding } = journal
-  const done = discarding
-    ? await repo.try(['read-tree', '--reset', '-u', to.head])
-    : await repo.try(['read-tree', '-m', '-u', from, to.head])
+  const files = filesOf(journal)
+  const done = journal.discarding
+    ? await repo.try(['read-tree', '--reset', '-u', files])
+    : await repo.try(['read-tree', '-m', '-u', from, files])
   if (done.exitCode !== 0) {
     await removeJournal(repo)
     throw new UserError({
@@ -73,13 +75,17 @@ export async function switchTo(repo: Repository, journal: Journal): Promise<void
       exitCode: ExitCode.checkFailed,
     })
   }
-  await finish(repo, to)
+  await finish(repo, journal)
 }
 
+/** The tree that the files become. */
+const filesOf = ({ files, head, to }: Omit<Journal, 'from'>): string => files ?? head ?? to.head
+
 /** Sets the refs in one transaction, then the state: the last thing that makes a switch done. */
-async function finish(repo: Repository, to: State): Promise<void> {
+async function finish(repo: Repository, journal: Omit<Journal, 'from'>): Promise<void> {
+  const { to, session, head = to.head } = journal
   const update = [
-    `update ${refs.branch} ${to.head}`,
+    `update ${refs.branch} ${head}`,
     `update ${refs.base} ${to.base}`,
     `update ${refs.applied} ${to.head}`,
   ]
@@ -87,6 +93,8 @@ async function finish(repo: Repository, to: State): Promise<void> {
   await repo.git(['update-ref', '--stdin'], { input: `${update.join('\n')}\n` })
   await repo.git(['symbolic-ref', 'HEAD', refs.branch])
   await writeState(repo, to)
+  if (session) await writeSession(repo, session)
+  else await removeSession(repo)
   await removeJournal(repo)
 }
 
@@ -111,20 +119,18 @@ export async function recover(repo: Repository): Promise<boolean> {
       exitCode: ExitCode.checkFailed,
     })
   }
-  await repo.git(['read-tree', journal.to.head])
+  await repo.git(['read-tree', filesOf(journal)])
   const wanted = new Set((await repo.git(['ls-files', '-z'])).split('\0'))
   for (const path of changed.filter((one) => !wanted.has(one))) await removeFile(repo, path)
   const input = changed.filter((path) => wanted.has(path)).map((path) => `${path}\0`)
   await repo.git(['checkout-index', '-f', '-z', '--stdin'], { input: input.join('') })
   await repo.try(['update-index', '-q', '--refresh'])
-  await finish(repo, journal.to)
+  await finish(repo, journal)
   return true
 }
 
-async function changedPaths(
-  repo: Repository,
-  { from, to, discarding }: Journal,
-): Promise<string[]> {
+async function changedPaths(repo: Repository, journal: Journal): Promise<string[]> {
+  const { from, discarding } = journal
   const names = await repo.git([
     'diff-tree',
     '-r',
@@ -132,18 +138,18 @@ async function changedPaths(
     '--name-only',
     '--no-renames',
     from,
-    to.head,
+    filesOf(journal),
   ])
   return [...new Set([...names.split('\0').filter(Boolean), ...(discarding ?? [])])]
 }
 
 /** A half-written file is the beginning of what it was to become. */
-async function isEdited(repo: Repository, { from, to }: Journal, path: string): Promise<boolean> {
+async function isEdited(repo: Repository, journal: Journal, path: string): Promise<boolean> {
   const file = join(repo.workDir, path)
   if (!(await exists(file))) return false
   const here = await readFile(file)
-  const before = await readBlob(repo, `${from}:${path}`)
-  const after = await readBlob(repo, `${to.head}:${path}`)
+  const before = await readBlob(repo, `${journal.from}:${path}`)
+  const after = await readBlob(repo, `${filesOf(journal)}:${path}`)
   return !before?.equals(here) && !after?.subarray(0, here.length).equals(here)
 }
 
