@@ -23,7 +23,7 @@ export interface ParsedLine {
 
 /** "-j, --jobs <n>" taken apart. */
 export function parseFlag(option: CommandOption): Flag {
-  const match = /^(?:-(\w), )?--([a-z][a-z-]*)( [<[].+[>\]])?$/.exec(option.flag)
+  const match = /^(?:-(\w), )?--([a-z0-9][a-z0-9-]*)( [<[].+[>\]])?$/.exec(option.flag)
   if (!match?.[2]) throw new Error(`not a flag: ${option.flag}`)
   return { short: match[1], name: match[2], takesValue: match[3] !== undefined }
 }
