@@ -246,11 +246,22 @@ int do_accept (scif_epd_t epd,
     struct endpoint *listener = endpoint_get (epd);
     if (!listener)
         return -1;
-    const int error =
-      listener->state != STATE_LISTENING
-        ? EINVAL
-        : accept_one (listener, epd, peer, newepd, flags != 0);
+    struct scif_portID from = {0, 0};
+    int accepted = -1;
+    int error = listener->state != STATE_LISTENING
+                  ? EINVAL
+                  : accept_one (listener, epd, &from, &accepted, flags != 0);
     endpoint_put (listener);
+    if (!error
+        && (!memory_is_writable (peer, sizeof *peer)
+            || !memory_is_writable (newepd, sizeof *newepd))) {
+        do_close (accepted);
+        error = EFAULT;
+    }
+    if (!error) {
+        memcpy (peer, &from, sizeof from);
+        memcpy (newepd, &accepted, sizeof accepted);
+    }
     if (error) {
         errno = error;
         return -1;

@@ -292,11 +292,17 @@ static int connect_locked (struct endpoint *endpoint,
 
 int do_connect (scif_epd_t epd, struct scif_portID *dst)
 {
-    if (!dst || dst->port == 0) {
+    struct scif_portID to = {0, 0};
+    if (dst && !memory_is_readable (dst, sizeof *dst)) {
+        errno = EFAULT;
+        return -1;
+    }
+    if (dst)
+        memcpy (&to, dst, sizeof to);
+    if (to.port == 0) {
         errno = EINVAL;
         return -1;
     }
-    const struct scif_portID to = *dst;
     struct endpoint *endpoint = endpoint_get (epd);
     if (!endpoint)
         return -1;

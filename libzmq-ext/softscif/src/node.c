@@ -15,7 +15,7 @@ int do_get_nodeIDs (uint16_t *nodes, int len, uint16_t *self)
         errno = EFAULT;
         return -1;
     }
-    *self = config->node;
+    memcpy (self, &config->node, sizeof *self);
     if (n > 0)
         memcpy (nodes, config->ids, n * sizeof *nodes);
     return (int) config->nodes;

@@ -138,9 +138,31 @@ static int poll_entries (struct scif_pollepd *epds,
     return rc;
 }
 
+/* Works on a copy, as a system call would: the caller's may be misaligned. */
+static int poll_copy (struct scif_pollepd *epds,
+                      struct scif_pollepd *copy,
+                      struct entry *entries,
+                      struct pollfd *fds,
+                      unsigned n,
+                      int timeout)
+{
+    if (n > 0)
+        memcpy (copy, epds, n * sizeof *copy);
+    const int rc = poll_entries (copy, entries, fds, n, timeout);
+    if (rc >= 0 && n > 0) {
+        if (!memory_is_writable (epds, n * sizeof *epds)) {
+            errno = EFAULT;
+            return -1;
+        }
+        memcpy (epds, copy, n * sizeof *epds);
+    }
+    return rc;
+}
+
 int
 do_poll (struct scif_pollepd *epds, unsigned int nepds, long timeout)
 {
+    struct scif_pollepd few_epds[FEW];
     struct entry few_entries[FEW];
     struct pollfd few_fds[FEW];
     const int limit = timeout < 0 ? -1 : timeout > INT_MAX ? INT_MAX
@@ -150,14 +172,17 @@ do_poll (struct scif_pollepd *epds, unsigned int nepds, long timeout)
         return -1;
     }
     if (nepds <= FEW)
-        return poll_entries (epds, few_entries, few_fds, nepds, limit);
+        return poll_copy (epds, few_epds, few_entries, few_fds, nepds, limit);
 
     int rc = -1;
+    struct scif_pollepd *copy = calloc (nepds, sizeof *copy);
     struct entry *entries = calloc (nepds, sizeof *entries);
     struct pollfd *fds = calloc (nepds, sizeof *fds);
-    if (entries && fds)
-        rc = poll_entries (epds, entries, fds, nepds, limit);
-    const int saved = entries && fds ? errno : ENOMEM;
+    errno = ENOMEM;
+    if (copy && entries && fds)
+        rc = poll_copy (epds, copy, entries, fds, nepds, limit);
+    const int saved = errno;
+    free (copy);
     free (entries);
     free (fds);
     errno = saved;

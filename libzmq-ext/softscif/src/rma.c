@@ -282,8 +282,11 @@ int do_fence_mark (scif_epd_t epd, int flags, int *mark)
         error = EINVAL;
     else if (!error && !memory_is_writable (mark, sizeof *mark))
         error = EFAULT;
-    if (!error)
-        *mark = async_mark (endpoint, (flags & SCIF_FENCE_INIT_PEER) != 0);
+    if (!error) {
+        const int value =
+          async_mark (endpoint, (flags & SCIF_FENCE_INIT_PEER) != 0);
+        memcpy (mark, &value, sizeof value);
+    }
     return finish (endpoint, error);
 }
 
