@@ -5,6 +5,15 @@
 #include <getopt.h>
 #include <stdlib.h>
 
+/* Sanitizers make everything several times slower. */
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+#define TIMEOUT 60
+#else
+#define TIMEOUT 20
+#endif
+#define STRING(x) #x
+#define STRING_OF(x) STRING (x)
+
 static const char usage[] =
   "Usage: %s [option]...\n"
   "Runs the SCIF conformance cases and writes TAP.\n"
@@ -13,7 +22,8 @@ static const char usage[] =
   "                         (3), or whose \"fact title\" matches the expression\n"
   "  --list                 print the cases, run nothing\n"
   "  --quirks               also run the cases that can wedge a real driver\n"
-  "  --timeout <seconds>    what one case may take (20; slow cases 25 more)\n"
+  "  --timeout <seconds>    what one case may take (" STRING_OF (TIMEOUT)
+  "; slow cases 25 more)\n"
   "  --jobs <n>             cases at a time, slow ones not counted (1)\n"
   "  --floor <n>            fail when fewer cases than this ran (1)\n"
   "  --tap-out <file>       write the TAP there, not to standard output\n"
@@ -42,7 +52,7 @@ int conf_main (int argc, char **argv, void (*preflight) (void))
       {"foreground", no_argument, NULL, 'g'},
       {"help", no_argument, NULL, 'h'},
       {NULL, 0, NULL, 0}};
-    struct conf_options chosen = {.timeout = 20, .jobs = 1, .floor = 1,
+    struct conf_options chosen = {.timeout = TIMEOUT, .jobs = 1, .floor = 1,
                                   .preflight = preflight};
     double value = 0;
     bool wrong = false;
