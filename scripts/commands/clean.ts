@@ -74,7 +74,7 @@ async function planSteps(
     plan: [`remove ${path}`],
     run: async (handle) => {
       const outcome = await run(handle)
-      if (!existsSync(path)) removed.push(path)
+      removed.push(path)
       return outcome
     },
   })

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MPL-2.0
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { runLatency, runThroughput, scifEndpoints } from '../bench/pair.ts'
+import { run, runOrFail } from '../system/run.ts'
+import { readRecord } from '../toolchain/install-prefix.ts'
+import { buildArgv, interruptAfter, jsonOf, must, testedRelease } from './build-script.ts'
+import { Checks } from './checks.ts'
+import type { Stage, StageContext } from './stage.ts'
+import { symbolsStage } from './symbols-stage.ts'
+
+/** The main job for real, from nothing, by both build systems. */
+export const buildStages: readonly Stage[] = [
+  {
+    id: 'build',
+    title: `./build from nothing: libzmq ${testedRelease} by Autotools`,
+    floor: 9,
+    minutes: 20,
+    run: buildFromNothing,
+  },
+  {
+    id: 'build-cmake',
+    title: `./build --build-system cmake, and back`,
+    floor: 5,
+    minutes: 15,
+    after: ['build'],
+    run: buildByCmake,
+  },
+  {
+    id: 'interrupt',
+    title: 'An interrupted build leaves nothing running and goes on when run again',
+    floor: 4,
+    minutes: 15,
+    after: ['build'],
+    run: interruptBuild,
+  },
+  symbolsStage,
+]
+
+const hasScif = `#include <zmq.h>
+int main (void) { return zmq_has ("scif") ? 0 : 1; }
+`
+
+async function buildFromNothing(context: StageContext) {
+  const checks = new Checks(context)
+  const { env, signal, logFile, progress } = context
+  const options = { cwd: tmpdir(), env, signal, logFile, onLine: progress }
+  const prefix = join(context.out, 'prefix')
+  for (const name of ['work', 'build', 'prefix', 'reports', 'prefix.inputs.json'])
+    rmSync(join(context.out, name), { recursive: true, force: true })
+
+  await checks.that('./build ends with 0 and a table with both figures', async () => {
+    const { stdout } = await runOrFail(buildArgv(context), { ...options, what: './build' })
+    must(/^throughput +\d+ msg\/s/m.test(stdout), `no throughput in:\n${stdout}`)
+    must(/^latency +[\d.]+ µs/m.test(stdout), `no latency in:\n${stdout}`)
+    must(/local_thr scif:\/\/6666 1000 1000/.test(stdout), `no command to type in:\n${stdout}`)
+  })
+  await checks.that('zmq_has ("scif") is 1, and the record of the build says of what', () => {
+    const record = readRecord(prefix)
+    must(record?.hasScif === true, 'hasScif is not true')
+    must(record.release === testedRelease && record.scif.kind === 'soft', JSON.stringify(record))
+    must(/^[0-9a-f]{64}$/.test(record.seriesHash ?? ''), `series hash ${record.seriesHash}`)
+  })
+  await checks.that(
+    'a second ./build takes seconds and says why each step was skipped',
+    async () => {
+      const start = Date.now()
+      const { stdout } = await runOrFail(buildArgv(context, '--json', '--quiet'), {
+        ...options,
+        what: './build',
+      })
+      const seconds = (Date.now() - start) / 1000
+      must(seconds < 60, `it took ${seconds} s`)
+      const steps = jsonOf<{ steps: { id: string; status: string; detail?: string }[] }>(
+        stdout,
+      ).steps
+      for (const id of ['system', 'fetch', 'apply', 'compile-softscif', 'compile-libzmq']) {
+        const step = steps.find((each) => each.id === id)
+        must(step?.status === 'skipped' && step.detail, `${id}: ${JSON.stringify(step)}`)
+      }
+    },
+  )
+  await seedCommands(checks, context, join(prefix, 'bin'), 100)
+  await checks.that(
+    'the programs run from a prefix that was moved, in an empty environment',
+    async () => {
+      const elsewhere = mkdtempSync(join(tmpdir(), 'moved prefix '))
+      try {
+        const moved = join(elsewhere, 'prefix')
+        cpSync(prefix, moved, { recursive: true, verbatimSymlinks: true })
+        await runThroughput(pair({ ...context, env: { PATH: env.PATH } }, join(moved, 'bin'), 200))
+      } finally {
+        rmSync(elsewhere, { recursive: true, force: true })
+      }
+    },
+  )
+  await checks.that('pkg-config’s answers are enough to compile and run a program', async () => {
+    const workDir = join(context.out, 'pkg-config')
+    mkdirSync(workDir, { recursive: true })
+    writeFileSync(join(workDir, 'has.c'), hasScif)
+    const pkg = { ...env, PKG_CONFIG_PATH: join(prefix, 'lib', 'pkgconfig') }
+    const here = { ...options, cwd: workDir }
+    const { stdout } = await runOrFail(['pkg-config', '--cflags', '--libs', 'libzmq'], {
+      ...here,
+      env: pkg,
+      what: 'pkg-config',
+    })
+    const flags = stdout.trim().split(/\s+/)
+    // What a program that is linked to a library in a place of its own has to say anyway.
+    const rpath = [`-Wl,-rpath,${join(prefix, 'lib')}`, `-Wl,-rpath-link,${join(prefix, 'lib')}`]
+    await runOrFail(['cc', 'has.c', '-o', 'has', ...flags, ...rpath], { ...here, what: 'cc' })
+    await runOrFail([join(workDir, 'has')], { ...here, what: 'the program' })
+  })
+  return checks.counts()
+}
+
+/** The seed's own commands, on other ports, in either order of starting. */
+async function seedCommands(checks: Checks, context: StageContext, bin: string, port: number) {
+  let next = 30_000 + port
+  for (const first of ['local', 'remote'] as const) {
+    const order = { first, gap: 300 }
+    await checks.that(`local_thr and remote_thr, ${first} first`, async () => {
+      const { messagesPerSecond } = await runThroughput({ ...pair(context, bin, next++), order })
+      must(messagesPerSecond > 0, `${messagesPerSecond} msg/s`)
+    })
+    await checks.that(`local_lat and remote_lat, ${first} first`, async () => {
+      const { microseconds } = await runLatency({ ...pair(context, bin, next++), order })
+      must(microseconds > 0, `${microseconds} µs`)
+    })
+  }
+}
+
+function pair(context: Pick<StageContext, 'env' | 'signal'>, bin: string, port: number) {
+  const { env, signal } = context
+  return { bin, ...scifEndpoints(port), size: 1000, count: 1000, timeout: 60_000, env, signal }
+}
+
+async function buildByCmake(context: StageContext) {
+  const checks = new Checks(context)
+  const { env, signal, logFile, progress } = context
+  const options = { cwd: tmpdir(), env, signal, logFile, onLine: progress, what: './build' }
+  const prefix = join(context.out, 'prefix')
+  await checks.that('CMake builds into the same prefix', async () => {
+    await runOrFail(buildArgv(context, '--build-system', 'cmake'), options)
+    const record = readRecord(prefix)
+    must(record?.buildSystem === 'cmake' && record.hasScif, JSON.stringify(record))
+  })
+  await checks.that('local_thr and remote_thr of CMake’s build', async () => {
+    await runThroughput(pair(context, join(prefix, 'bin'), 30_301))
+  })
+  await checks.that('local_lat and remote_lat of CMake’s build', async () => {
+    await runLatency(pair(context, join(prefix, 'bin'), 30_302))
+  })
+  await checks.that('ZeroMQConfig.cmake is there', () => {
+    must(existsSync(join(prefix, 'lib', 'cmake', 'ZeroMQ', 'ZeroMQConfig.cmake')), 'it is not')
+  })
+  await checks.that('back to Autotools: nothing of CMake’s is left in the prefix', async () => {
+    await runOrFail(buildArgv(context), options)
+    must(readRecord(prefix)?.buildSystem === 'autotools', 'the record says otherwise')
+    must(!existsSync(join(prefix, 'lib', 'cmake')), 'lib/cmake is still there')
+    const others = readdirSync(join(prefix, 'lib')).filter(
+      (name) => !/^lib(zmq|scif)\.so|^pkgconfig$/.test(name),
+    )
+    must(others.length === 0, others.join(', '))
+  })
+  return checks.counts()
+}
+
+/** Builds without scif, which the symbols stage needs anyway; the first attempt is interrupted. */
+async function interruptBuild(context: StageContext) {
+  const checks = new Checks(context)
+  const { env, signal, logFile, progress } = context
+  const options = { cwd: tmpdir(), env, signal, logFile, onLine: progress, what: './build' }
+  const name = `${testedRelease}-autotools-noscif`
+  rmSync(join(context.out, 'build', name), { recursive: true, force: true })
+  rmSync(join(context.out, 'prefix-noscif'), { recursive: true, force: true })
+  mkdirSync(context.out, { recursive: true })
+  // ccache would be done before the interrupt comes.
+  const argv = buildArgv(context, 'compile', '--no-scif', '--verbose')
+  const slow = { ...context, env: { ...env, CCACHE_DISABLE: '1' } }
+  await checks.that('SIGINT in the middle of make ends ./build with 130', async () => {
+    const { exitCode, output } = await interruptAfter(slow, argv, /\d+ of \d+ files/)
+    must(exitCode === 130, `exit code ${exitCode}:\n${output.slice(-2000)}`)
+    must(/interrupted/.test(output), output.slice(-2000))
+  })
+  await checks.that('no process of it is left', async () => {
+    const { stdout } = await run(['ps', '-eo', 'pid,args'], { cwd: '/', env, signal })
+    const left = stdout
+      .split('\n')
+      .filter((line) => line.includes(join(context.out, 'build', name)))
+    must(left.length === 0, left.join('\n'))
+  })
+  await checks.that('what is there is not taken for a whole build', () => {
+    must(readRecord(join(context.out, 'prefix-noscif')) === undefined, 'there is a record')
+  })
+  await checks.that('run again, it goes on and ends well', async () => {
+    await runOrFail(argv, options)
+    const record = readRecord(join(context.out, 'prefix-noscif'))
+    must(record?.hasScif === false, JSON.stringify(record))
+  })
+  return checks.counts()
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MPL-2.0
+import { join } from 'node:path'
+import { buildCmake, ctest, tapProgram } from './native.ts'
+import type { Stage } from './stage.ts'
+
+/** Sanitizers that stop at the first finding, so that none is overlooked. */
+const sanitizerEnv = {
+  ASAN_OPTIONS: 'halt_on_error=1:abort_on_error=1:detect_leaks=1',
+  UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1',
+}
+
+/** SoftSCIF against its own tests and against the facts of the driver. */
+export const softscifStages: readonly Stage[] = [
+  {
+    id: 'softscif',
+    title: "SoftSCIF's tests",
+    floor: 6,
+    minutes: 8,
+    run: async (context) =>
+      ctest(
+        context,
+        await buildCmake(context, 'libzmq-ext/softscif', 'softscif', {
+          SOFTSCIF_TESTS: 'ON',
+          CMAKE_INSTALL_PREFIX: join(context.out, 'softscif-prefix'),
+        }),
+      ),
+  },
+  {
+    id: 'softscif-sanitized',
+    title: "SoftSCIF's tests under AddressSanitizer and UBSan",
+    floor: 6,
+    minutes: 8,
+    run: async (context) => {
+      const sanitized = { ...context, env: { ...context.env, ...sanitizerEnv } }
+      const buildDir = await buildCmake(sanitized, 'libzmq-ext/softscif', 'softscif-sanitized', {
+        SOFTSCIF_TESTS: 'ON',
+        SOFTSCIF_SANITIZE: 'address',
+        CMAKE_BUILD_TYPE: 'Debug',
+      })
+      return ctest(sanitized, buildDir)
+    },
+  },
+]
+
+/** What is tested on the prefix that the stage "build" has made. */
+export const prefixStages: readonly Stage[] = [
+  {
+    id: 'conformance',
+    title: 'SCIF conformance: SoftSCIF against the facts measured on the driver',
+    floor: 240,
+    minutes: 8,
+    after: ['build'],
+    run: async (context) => {
+      const buildDir = await buildCmake(context, 'native-tests/conformance', 'conformance', {
+        SCIF_PREFIX: join(context.out, 'prefix'),
+      })
+      return tapProgram(context, [join(buildDir, 'scif-conformance'), '--floor', '240'])
+    },
+  },
+  {
+    id: 'strict',
+    title: 'libscif-strict: endpoints that look as the driver’s do',
+    floor: 2,
+    minutes: 5,
+    after: ['build'],
+    run: async (context) =>
+      ctest(
+        context,
+        await buildCmake(context, 'native-tests/strict', 'strict', {
+          SCIF_PREFIX: join(context.out, 'prefix'),
+        }),
+      ),
+  },
+  {
+    id: 'transport',
+    title: 'The transport: scenarios over scif://',
+    floor: transportFloor(),
+    minutes: 12,
+    after: ['build'],
+    run: async (context) => {
+      const buildDir = await buildTransport(context)
+      return tapProgram(context, [
+        join(buildDir, 'transport-tests'),
+        '--expect',
+        String(transportFloor()),
+      ])
+    },
+  },
+  {
+    id: 'transport-strict',
+    title: 'The transport: the same on endpoints that are no sockets',
+    floor: transportFloor(),
+    minutes: 12,
+    after: ['build', 'strict'],
+    run: async (context) => {
+      const buildDir = await buildTransport(context)
+      const argv = [join(buildDir, 'transport-tests'), '--expect', String(transportFloor())]
+      return tapProgram(context, argv, {
+        LD_PRELOAD: join(context.out, 'strict', 'libscif-strict.so'),
+      })
+    },
+  },
+]
+
+/** Scenarios that there are at least. */
+function transportFloor(): number {
+  return 60
+}
+
+function buildTransport(context: Parameters<Stage['run']>[0]): Promise<string> {
+  return buildCmake(context, 'native-tests/transport', 'transport', {
+    ZMQ_PREFIX: join(context.out, 'prefix'),
+  })
+}

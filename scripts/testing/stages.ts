@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MPL-2.0
+import { buildStages } from './build-stages.ts'
+import { prefixStages, softscifStages } from './native-stages.ts'
+import type { Stage } from './stage.ts'
+import { toolkitStages } from './toolkit-stages.ts'
+
+/** Everything that ./test runs, in this order: the quick ones first. */
+export const stages: readonly Stage[] = [
+  ...toolkitStages,
+  ...softscifStages,
+  ...buildStages,
+  ...prefixStages,
+]
