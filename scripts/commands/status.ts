@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 import { join } from 'node:path'
-import { sayEdits, workDirOf } from '../series/apply.ts'
+import { sayEdits, shorten, workDirOf } from '../series/apply.ts'
 import type { Glue } from '../series/glue.ts'
 import { findWorkTrees, readStatus, type TreeStatus } from '../series/status.ts'
 import { type BuildRecord, readRecord } from '../toolchain/install-prefix.ts'
@@ -59,7 +59,7 @@ function describe(tree: TreeStatus, record: BuildRecord | undefined): string {
     ['release', `${tree.release} (ZMQ_VERSION ${tree.version})`],
     ['base', `${base.commit.slice(0, 12)}, tree ${base.tree.slice(0, 12)}, ${kind}`],
     ['applied', `${applied.count} of ${applied.of}${how(tree)}`],
-    ['series', tree.changes.length > 0 ? tree.changes.join(', ') : 'as it was applied'],
+    ['series', tree.changes.length > 0 ? shorten(tree.changes) : 'as it was applied'],
     ['edits', edited === '' ? 'none' : edited],
     ['exported', tree.notExported > 0 ? `no: ${plural(tree.notExported, 'commit')}` : 'yes'],
     ['glue', describeGlue(tree.glue)],

@@ -317,7 +317,8 @@ export function sayEdits(edits: Edits): string {
   ].join(', ')
 }
 
-function shorten(changes: readonly string[]): string {
+/** The first three, and how many more. */
+export function shorten(changes: readonly string[]): string {
   const more = changes.length - 3
   return changes.slice(0, 3).join(', ') + (more > 0 ? ` and ${more} more` : '')
 }

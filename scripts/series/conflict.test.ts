@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-import { mkdir, rename } from 'node:fs/promises'
+import { mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -305,6 +305,64 @@ test('a stop survives a crash, and a series that changes meanwhile is noticed', 
     assert.match(changed.message, 'The series changed while the apply was stopped')
     await lab.resume('abort')
     assert.is((await lab.git(['rev-parse', 'HEAD'])).trim(), before.head)
+  }))
+
+test('of a patch of several files only what changed becomes variants', () =>
+  inLab(async (lab) => {
+    await standardSeries(lab)
+    const parts = ['src/zmq.cpp', 'src/socket_base.cpp', 'CMakeLists.txt'] as const
+    const prefixes = ['zmq line', 'socket line', 'cmake line']
+    const [zmq = '', hook = '', cmake = ''] = parts.map((path, i) =>
+      addLine(path, prefixes[i] ?? '', 10),
+    )
+    await lab.write('project/patches/hook.patch', zmq + hook)
+    await lab.write('project/patches/more.patch', cmake)
+    await lab.write('project/patches/build.patch', addLine('CMakeLists.txt', 'cmake line', 20))
+    for (const patch of ['patch: hook.patch', 'patch: [hook.patch, more.patch]']) {
+      await lab.write('project/patches/hook.patch', zmq + hook)
+      const one = patch.includes('more') ? cmake : ''
+      await lab.write(
+        'project/patches/build.patch',
+        one === '' ? cmake : addLine('CMakeLists.txt', 'cmake line', 20),
+      )
+      if (one === '') await rm(join(lab.patches, 'more.patch'))
+      else await lab.write('project/patches/more.patch', cmake)
+      await lab.write(
+        'project/patches/series.yaml',
+        standardManifest.replace('patch: hook.patch', patch),
+      )
+      const text = lines.replace('line 8\n', 'line EIGHT\n')
+      const source = await upstream(lab, 'src/socket_base.cpp', text, 'Reword line 8')
+      await lab.apply(source, { threeWay: true, discard: true })
+      await lab.export()
+      assert.is(await lab.read('project/patches/hook.patch'), zmq)
+      assert.is(await lab.read('project/patches/hook-below-4.4.0.patch'), hook)
+      const young = await lab.read('project/patches/hook-4.4.0.patch')
+      assert.match(young, ' socket line EIGHT\n')
+      assert.match(
+        await lab.read('project/patches/series.yaml'),
+        one === ''
+          ? `    patch: hook.patch
+    variants:
+      - { releases: "<4.4.0", patch: hook-below-4.4.0.patch }
+      - { releases: ">=4.4.0", patch: hook-4.4.0.patch }
+`
+          : `    patch:
+      - hook.patch
+      - { patch: hook-below-4.4.0.patch, releases: "<4.4.0" }
+      - { patch: hook-4.4.0.patch, releases: ">=4.4.0" }
+      - more.patch
+`,
+      )
+      assert.is((await lab.apply(source)).action, 'unchanged')
+      const old = await upstream(lab, 'src/socket_base.cpp', lines, 'Word it back', '4.3.5')
+      const before = await lab.apply(old, { workDir: join(lab.dir, 'work', patch.slice(-6)) })
+      assert.is(before.commits[0]?.variant, '<4.4.0')
+      for (const name of ['hook-below-4.4.0', 'hook-4.4.0']) {
+        await rm(join(lab.patches, `${name}.patch`))
+      }
+      await rm(lab.workDir, { recursive: true })
+    }
   }))
 
 test('variants of variants: the range is divided, or rewritten where it can not be', () =>

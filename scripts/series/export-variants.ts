@@ -4,14 +4,15 @@ import semver from 'semver'
 import { YAML } from 'zx'
 import { supportedVersions } from './check-series.ts'
 import { type Assigned, type ExportWork, edit, put } from './export-work.ts'
-import { insertItem, replacePair, replaceValue } from './manifest-text.ts'
+import { addList, insertItem, replaceValue } from './manifest-text.ts'
+import { type Section, splitSections } from './sections.ts'
 import type { Input } from './types.ts'
 import { inRange } from './versions.ts'
 
 /**
- * A patch that had to be merged into this release still fits the earlier ones: it stays as it is
- * for them, and the new one becomes a variant from this version on. False where no range of
- * versions can tell the two apart; then the patch itself is to be rewritten.
+ * A patch that had to be merged into this release still fits the earlier ones: what of it changed
+ * becomes two variants, below this version and from it on, and the rest stays for all. False
+ * where no range of versions can tell the two apart; then the patch itself is to be rewritten.
  */
 export function splitVariant(
   work: ExportWork,
@@ -32,59 +33,106 @@ export function splitVariant(
   )
   if (!earlier) return false
   const oldName = input.path.slice(series.patchesDir.length + 1)
-  const newName = freshName(series.patchesDir, oldName, version, work)
-  put(work, join(series.patchesDir, newName), bytes)
   const below = range === undefined ? `<${version}` : `${range} <${version}`
   const from =
     range === undefined || semver.subset(`>=${version}`, range)
       ? `>=${version}`
       : `>=${version} ${range}`
-  edit(work, slug, (text) => splitText(text, place, { oldName, newName, below, from }))
+  const write = (suffix: string, content: Buffer): string => {
+    const name = freshName(work, oldName, suffix)
+    put(work, join(series.patchesDir, name), content)
+    return name
+  }
+  const parts = divide(input.bytes, bytes)
+  const shared = range === undefined && parts.shared.length > 0 && parts.old.length > 0
+  const newName = write(version, shared ? Buffer.concat(parts.new) : bytes)
+  const names = { below, from, oldName, newName }
+  if (shared) {
+    put(work, input.path, Buffer.concat(parts.shared))
+    const restName = write(`below-${version}`, Buffer.concat(parts.old))
+    edit(work, slug, (text) => addVariants(text, place, { ...names, oldName: restName }, false))
+  } else if (range === undefined) {
+    edit(work, slug, (text) => addVariants(text, place, names, true))
+  } else {
+    edit(work, slug, (text) => divideVariant(text, place, names))
+  }
   work.notes.push(`the entry "${slug}" has a variant of ${oldName} for ${from}: ${newName}`)
   return true
 }
 
-interface Split {
-  oldName: string
-  newName: string
-  below: string
-  from: string
+/** What two patches share to the byte, file by file, and what only one of them has. */
+function divide(before: Buffer, after: Buffer): { shared: Buffer[]; old: Buffer[]; new: Buffer[] } {
+  const olds = splitSections(before)
+  const news = splitSections(after)
+  const isIn = (list: readonly Section[]) => (one: Section) =>
+    list.some((other) => other.path === one.path && other.bytes.equals(one.bytes))
+  const bytesOf = (list: readonly Section[]): Buffer[] => list.map((section) => section.bytes)
+  return {
+    shared: bytesOf(olds.filter(isIn(news))),
+    old: bytesOf(olds.filter((one) => !isIn(news)(one))),
+    new: bytesOf(news.filter((one) => !isIn(olds)(one))),
+  }
 }
 
-function splitText(text: string, place: readonly (string | number)[], split: Split): string {
-  const { oldName, newName, below, from } = split
-  const [, key, index] = place
-  if (key === 'variants' && typeof index === 'number') {
-    const [entry] = YAML.parse(text) as [{ variants: { patch: string | string[] }[] }]
-    const patch = entry.variants[index]?.patch ?? ''
-    const names = [patch].flat().map((name) => (name === oldName ? newName : name))
-    const list = names.length === 1 ? names[0] : `[${names.join(', ')}]`
-    const item = `{ releases: "${from}", patch: ${list} }`
-    const narrowed = replaceValue(text, [0, 'variants', index, 'releases'], `"${below}"`)
-    return insertItem(narrowed, [0, 'variants'], index, item)
-  }
-  const short = (name: string, releases: string): string =>
-    `{ patch: ${name}, releases: "${releases}" }`
+interface Names {
+  /** Ranges, and the patches for them. */
+  below: string
+  from: string
+  oldName: string
+  newName: string
+}
+
+/** Adds two variants behind a patch that is for all, or in its place. */
+function addVariants(
+  text: string,
+  place: readonly (string | number)[],
+  { below, from, oldName, newName }: Names,
+  instead: boolean,
+): string {
+  const index = place[2]
   if (typeof index === 'number') {
-    const narrowed = replaceValue(text, [0, 'patch', index], short(oldName, below))
-    return insertItem(narrowed, [0, 'patch'], index, short(newName, from))
+    const [old, young] = [
+      `{ patch: ${oldName}, releases: "${below}" }`,
+      `{ patch: ${newName}, releases: "${from}" }`,
+    ]
+    const added = insertItem(text, [0, 'patch'], index, young)
+    if (instead) return replaceValue(added, [0, 'patch', index], old)
+    return insertItem(added, [0, 'patch'], index, old)
   }
-  return replacePair(text, 'patch', 'variants', [
+  const items = [
     `{ releases: "${below}", patch: ${oldName} }`,
     `{ releases: "${from}", patch: ${newName} }`,
-  ])
+  ]
+  return addList(text, 'patch', 'variants', items, instead)
+}
+
+/** Narrows a variant, and adds one for the rest of its range. */
+function divideVariant(
+  text: string,
+  place: readonly (string | number)[],
+  { below, from, oldName, newName }: Names,
+): string {
+  const [, key, index] = place as [number, 'patch' | 'variants', number]
+  const narrowed = replaceValue(text, [0, key, index, 'releases'], `"${below}"`)
+  if (key === 'patch')
+    return insertItem(narrowed, [0, key], index, `{ patch: ${newName}, releases: "${from}" }`)
+  const [entry] = YAML.parse(text) as [{ variants: { patch: string | string[] }[] }]
+  const patch = entry.variants[index]?.patch ?? ''
+  const names = [patch].flat().map((name) => (name === oldName ? newName : name))
+  const list = names.length === 1 ? names[0] : `[${names.join(', ')}]`
+  return insertItem(narrowed, [0, key], index, `{ releases: "${from}", patch: ${list} }`)
 }
 
 /** "glue.patch" becomes "glue-4.3.6.patch". */
-function freshName(dir: string, name: string, version: string, work: ExportWork): string {
-  const stem = name.replace(/\.(patch|diff)$/, '').replace(/-\d+\.\d+\.\d+$/, '')
-  const taken = new Set(
-    work.series.entries
-      .flatMap((entry) => [...entry.patches, ...entry.variants.flatMap(({ patches }) => patches)])
-      .map((input) => input.path),
-  )
+function freshName(work: ExportWork, name: string, suffix: string): string {
+  const stem = name.replace(/\.(patch|diff)$/, '').replace(/(-below)?-\d+\.\d+\.\d+$/, '')
+  const inputs = work.series.entries.flatMap((entry) => [
+    ...entry.patches,
+    ...entry.variants.flatMap(({ patches }) => patches),
+  ])
+  const taken = new Set([...inputs.map((input) => input.path), ...work.overlay.keys()])
   for (let n = 1; ; n++) {
-    const candidate = `${stem}-${version}${n === 1 ? '' : `-${n}`}.patch`
-    if (!taken.has(join(dir, candidate))) return candidate
+    const candidate = `${stem}-${suffix}${n === 1 ? '' : `-${n}`}.patch`
+    if (!taken.has(join(work.series.patchesDir, candidate))) return candidate
   }
 }

@@ -206,18 +206,20 @@ export function insertItem(text: string, path: Path, index: number, item: string
   return `${text.slice(0, end)}${dash}${item}\n${text.slice(end)}`
 }
 
-/** Puts a key with a list in the place of a key and its value. */
-export function replacePair(
+/** Adds a key with a list behind another key, or in its place. */
+export function addList(
   text: string,
+  behind: string,
   name: string,
-  newName: string,
   items: readonly string[],
+  instead = false,
 ): string {
   const entry: Node = parse(text).getIn([0], true)
-  const pair = entry.items?.find((item) => item.key?.value === name)
-  if (!pair?.key || !pair.value) throw new Error(`no ${name} in:\n${text}`)
+  const pair = entry.items?.find((item) => item.key?.value === behind)
+  if (!pair?.key || !pair.value) throw new Error(`no ${behind} in:\n${text}`)
   const pad = ' '.repeat(keyColumn(text))
-  const lines = [`${newName}:`, ...items.map((item) => `${pad}  - ${item}`)]
-  const end = trimmedEnd(text, pair.key.range[0], lineEnd(text, pair.value.range[1]))
-  return `${text.slice(0, pair.key.range[0])}${lines.join('\n')}\n${text.slice(end)}`
+  const lines = [`${pad}${name}:`, ...items.map((item) => `${pad}  - ${item}`)]
+  const start = lineStart(text, pair.key.range[0])
+  const end = trimmedEnd(text, start, lineEnd(text, pair.value.range[1]))
+  return `${text.slice(0, instead ? start : end)}${lines.join('\n')}\n${text.slice(end)}`
 }

@@ -6,7 +6,7 @@ import { ExitCode, UserError } from '../ui/errors.ts'
 import { countGlue, type Glue } from './glue.ts'
 import { refs, repositoryAt, resolveRev } from './repository.ts'
 import { describeChanges, hashInputs, resolveSeries, seriesInputs } from './resolve.ts'
-import { readJournal, readSession, readState } from './state.ts'
+import { readJournal, readSession, readState, type State } from './state.ts'
 import type { Edits, Series, SeriesCommit } from './types.ts'
 import { findEdits } from './worktree.ts'
 
@@ -100,7 +100,8 @@ export async function readStatus(
   const inputs = seriesInputs(series, state.version)
   const head = (await resolveRev(repo, 'HEAD')) ?? state.head
   const above = (await repo.git(['rev-list', `${refs.base}..${head}`])).split('\n').filter(Boolean)
-  const made = new Set(state.commits.map((commit) => commit.id))
+  const commits = session?.commits ?? state.commits
+  const made = new Set(commits.map((commit) => commit.id))
   const subject = await repo.git(['log', '-1', '--format=%ae', state.base])
   return {
     workDir,
@@ -116,13 +117,18 @@ export async function readStatus(
     applied: {
       count: above.filter((id) => made.has(id)).length,
       of: resolveSeries(series, state.version).length,
-      commits: state.commits,
+      commits,
     },
-    changes: hashInputs(inputs) === state.seriesHash ? [] : describeChanges(state.inputs, inputs),
+    changes: changesSince(state, inputs),
     edits: await findEdits(repo, state.head),
     notExported: above.filter((id) => !made.has(id)).length,
     glue: await countGlue(repo, state.base, head),
     halfDone: (await readJournal(repo)) !== undefined,
     ...(session ? { stoppedAt: session.slug } : {}),
   }
+}
+
+function changesSince(state: State, inputs: Record<string, string>): readonly string[] {
+  if (state.seriesHash === '') return ['nothing was applied yet']
+  return hashInputs(inputs) === state.seriesHash ? [] : describeChanges(state.inputs, inputs)
 }
