@@ -153,6 +153,8 @@ static bool is_due (struct fault *fault)
 
 int check_fault (enum fault_point point, int epd, int *len)
 {
+    int error = 0;
+    /* All of them count each call, whichever comes first. */
     for (unsigned i = 0; i < fault_count; i++) {
         struct fault *fault = &faults[i];
         /* Losing the peer can happen wherever data moves. */
@@ -163,7 +165,8 @@ int check_fault (enum fault_point point, int epd, int *len)
             continue;
         switch (fault->kind) {
             case KIND_ERRNO:
-                return fault->value;
+                error = fault->value;
+                break;
             case KIND_SHORT:
                 if (len)
                     *len = (*len + 1) / 2;
@@ -176,7 +179,7 @@ int check_fault (enum fault_point point, int epd, int *len)
                 break;
         }
     }
-    return 0;
+    return error;
 }
 
 void check_trace (long long rc, const char *format, ...)
