@@ -165,6 +165,22 @@ static pthread_mutex_t items_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct item *items;
 static _Atomic int ready_items;
 
+/* A child of fork has but one thread, and must not find the lock held by another. */
+static void lock_items (void)
+{
+    pthread_mutex_lock (&items_lock);
+}
+
+static void unlock_items (void)
+{
+    pthread_mutex_unlock (&items_lock);
+}
+
+__attribute__ ((constructor)) static void watch_forks (void)
+{
+    pthread_atfork (lock_items, unlock_items, unlock_items);
+}
+
 static struct item **find_item (int epfd, int fd)
 {
     for (struct item **link = &items; *link; link = &(*link)->next)
@@ -318,7 +334,7 @@ static int item_del (struct item **link)
 /* The result of a non-blocking connect is known: what was registered meanwhile can't be woken any more. */
 static void result_collected (int fd)
 {
-    pthread_mutex_lock (&items_lock);
+    lock_items ();
     for (struct item *item = items; item; item = item->next)
         if (item->fd == fd && item->until_result) {
             item->until_result = false;
@@ -326,7 +342,7 @@ static void result_collected (int fd)
             set_ready (item, ready_outside_hooks (item));
             place (item);
         }
-    pthread_mutex_unlock (&items_lock);
+    unlock_items ();
 }
 
 /* What was found ready at a MOD and no longer is goes to sleep. */
@@ -335,13 +351,13 @@ static void settle_ready_items (void)
     if (atomic_load_explicit (&ready_items, memory_order_relaxed) == 0)
         return;
     const int error = errno;
-    pthread_mutex_lock (&items_lock);
+    lock_items ();
     for (struct item *item = items; item; item = item->next)
         if (item->ready && !ready_outside_hooks (item)) {
             set_ready (item, false);
             place (item);
         }
-    pthread_mutex_unlock (&items_lock);
+    unlock_items ();
     errno = error;
 }
 
@@ -353,7 +369,7 @@ static void forget (int fd)
     const bool set = atomic_exchange (&epoll_sets[fd], 0);
     if (!set && state_of (fd) == NO_ENDPOINT)
         return;
-    pthread_mutex_lock (&items_lock);
+    lock_items ();
     set_state (fd, NO_ENDPOINT);
     for (struct item **link = &items; *link;) {
         if ((*link)->fd == fd || (*link)->epfd == fd)
@@ -361,14 +377,14 @@ static void forget (int fd)
         else
             link = &(*link)->next;
     }
-    pthread_mutex_unlock (&items_lock);
+    unlock_items ();
 }
 
 EXPORT int epoll_ctl (int epfd, int op, int fd, struct epoll_event *event)
 {
     if (!is_foreign (fd, __builtin_return_address (0)) || (op != EPOLL_CTL_DEL && !event))
         return real (epoll_ctl) (epfd, op, fd, event);
-    pthread_mutex_lock (&items_lock);
+    lock_items ();
     struct item **link = find_item (epfd, fd);
     int rc;
     if (op == EPOLL_CTL_ADD)
@@ -380,7 +396,7 @@ EXPORT int epoll_ctl (int epfd, int op, int fd, struct epoll_event *event)
     else
         rc = item_del (link);
     const int error = errno;
-    pthread_mutex_unlock (&items_lock);
+    unlock_items ();
     errno = error;
     return rc;
 }
