@@ -19,7 +19,7 @@ for candidate in "$(command -v node || :)" "$(command -v nodejs || :)" \
   "${NVM_BIN:-}/node" "${HOME:-}"/.nvm/versions/node/*/bin/node \
   "${HOME:-}"/.volta/bin/node "${HOME:-}"/.local/share/fnm/aliases/default/bin/node \
   /usr/local/bin/node /opt/homebrew/bin/node /opt/node*/bin/node /snap/bin/node; do
-  [ -n "$candidate" ] && [ -x "$candidate" ] || continue
+  if [ -z "$candidate" ] || [ ! -x "$candidate" ]; then continue; fi
   if new_enough "$candidate"; then
     node=$candidate
     break

@@ -86,7 +86,7 @@ export async function buildLibzmq(
   handle: StepHandle,
 ): Promise<void> {
   const { buildDir } = build
-  const env = buildEnv(context.env)
+  const env = { ...ccacheEnv(buildDir), ...buildEnv(context.env) }
   const recipe = recipeOf(build)
   const options = (name: string, timeout: number) => {
     const logFile = `${build.logBase}-${name}.log`
@@ -142,6 +142,14 @@ export async function buildLibzmq(
     what: 'Installing libzmq',
   })
   for (const name of perfPrograms) await stagePerf(name, build, recipe, stage, env, handle)
+}
+
+/**
+ * Lets ccache see that builds with and without scif, or in another folder at the same depth, have
+ * most objects in common. The caller's own settings win.
+ */
+function ccacheEnv(buildDir: string): Record<string, string> {
+  return { CCACHE_BASEDIR: dirname(dirname(buildDir)), CCACHE_NOHASHDIR: 'true' }
 }
 
 /**
