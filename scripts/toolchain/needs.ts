@@ -86,6 +86,19 @@ export const needs: readonly Need[] = [
     },
     ['pkg-config', 'pkgconf'],
   ),
+  program(
+    'ps',
+    'ending what was started',
+    {
+      apt: ['procps'],
+      dnf: ['procps-ng'],
+      zypper: ['procps'],
+      pacman: ['procps-ng'],
+      apk: ['procps'],
+      brew: [],
+    },
+    ['ps'],
+  ),
   program('readelf', 'checking what was built', everywhere('binutils')),
   {
     id: 'libsodium',
