@@ -109,27 +109,18 @@ static bool is_claimed (uint16_t port)
     return false;
 }
 
-/* 0, or EADDRINUSE and the like. */
-static int try_port (int fd, uint16_t port)
+/*
+ * 0, or EADDRINUSE and the like. Only who has the port looks for a claim, so
+ * that nobody is in anybody's way; a socket cannot give its name back, and one
+ * that has got the name of a claimed port is replaced.
+ */
+static int try_port (struct endpoint *endpoint, int fd, uint16_t port)
 {
     const struct name name = name_of (config_get ()->node, port, "");
-    return is_claimed (port) ? EADDRINUSE : bind_to (fd, &name);
-}
-
-/* The lowest port from first up that no socket has as its name. */
-static unsigned next_unnamed (unsigned first)
-{
-    const int scout = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    unsigned port = first;
-    for (; scout >= 0 && port <= PORT_LAST; port++) {
-        const struct name name =
-          name_of (config_get ()->node, (uint16_t) port, "");
-        if (bind_to (scout, &name) != EADDRINUSE)
-            break;
-    }
-    if (scout >= 0)
-        close (scout);
-    return port;
+    const int error = bind_to (fd, &name);
+    if (error || !is_claimed (port))
+        return error;
+    return endpoint_renew_socket (endpoint, fd) ? EADDRINUSE : errno;
 }
 
 /* ---- ports as files ---- */
@@ -219,18 +210,16 @@ int port_name_listener (const struct endpoint *endpoint, int fd)
 
 /* ---- */
 
-static int bind_automatic (int fd, uint16_t *port)
+/* The lowest port that is free. */
+static int bind_automatic (struct endpoint *endpoint, int fd, uint16_t *port)
 {
-    for (unsigned p = PORT_FIRST_AUTOMATIC;; p++) {
-        p = next_unnamed (p);
-        if (p > PORT_LAST)
-            return ENOSPC;
-        const int error = try_port (fd, (uint16_t) p);
-        if (error != EADDRINUSE) {
-            *port = (uint16_t) p;
+    for (unsigned p = PORT_FIRST_AUTOMATIC; p <= PORT_LAST; p++) {
+        const int error = try_port (endpoint, fd, (uint16_t) p);
+        *port = (uint16_t) p;
+        if (error != EADDRINUSE)
             return error;
-        }
     }
+    return ENOSPC;
 }
 
 int port_bind (struct endpoint *endpoint, int fd, uint16_t port)
@@ -244,13 +233,13 @@ int port_bind (struct endpoint *endpoint, int fd, uint16_t port)
             error = claim_file (endpoint, port);
         }
     } else if (port == 0) {
-        error = bind_automatic (fd, &port);
+        error = bind_automatic (endpoint, fd, &port);
     } else {
-        error = try_port (fd, port);
+        error = try_port (endpoint, fd, port);
         if (error == EADDRINUSE) {
             /* Perhaps held by endpoints that were closed behind our back. */
             endpoint_collect_garbage ();
-            error = try_port (fd, port);
+            error = try_port (endpoint, fd, port);
         }
     }
     if (error) {
