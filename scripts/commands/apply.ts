@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 import { join } from 'node:path'
-import { applySeries, workDirOf } from '../series/apply.ts'
+import { applySeries } from '../series/apply.ts'
 import { loadSeries } from '../series/manifest.ts'
+import { workDirOf } from '../series/place.ts'
 import { type ResumeOptions, resumeSeries } from '../series/resume.ts'
 import { chooseRelease } from '../series/status.ts'
 import type { AppliedTree, Series } from '../series/types.ts'

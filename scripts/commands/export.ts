@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
-import { workDirOf } from '../series/apply.ts'
+
 import { type ExportReport, exportSeries } from '../series/export.ts'
+import { workDirOf } from '../series/place.ts'
 import { chooseRelease } from '../series/status.ts'
 import { ExitCode } from '../ui/errors.ts'
 import { projectSeries } from './apply.ts'

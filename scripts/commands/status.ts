@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 import { join } from 'node:path'
-import { sayEdits, shorten, workDirOf } from '../series/apply.ts'
+import { sayEdits, shorten } from '../series/applied.ts'
 import type { Glue } from '../series/glue.ts'
+import { workDirOf } from '../series/place.ts'
 import { findWorkTrees, readStatus, type TreeStatus } from '../series/status.ts'
 import { type BuildRecord, readRecord } from '../toolchain/install-prefix.ts'
 import { ExitCode } from '../ui/errors.ts'

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { processName } from '../system/identity.ts'
-import { lockOf } from './apply.ts'
+import { lockOf } from './place.ts'
 import { addLine, failureOf, inLab, type Lab, numbered, standardSeries } from './testing.ts'
 
 const log = (lab: Lab): Promise<string> =>

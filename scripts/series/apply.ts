@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MPL-2.0
-import { readdir, rename, rm } from 'node:fs/promises'
+import { rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import type { Context } from '../system/context.ts'
-import { isGone } from '../system/identity.ts'
-import { withLock } from '../system/lock.ts'
 import { ExitCode, UserError } from '../ui/errors.ts'
 import type { FetchedSource } from '../upstream/types.ts'
+import { mergeResult, noEdits, result, sayEdits, shorten } from './applied.ts'
 import { bringBase } from './base.ts'
 import { buildCommits } from './build-commits.ts'
 import { conflictError, examine } from './misfit.ts'
+import { type Place, sweep, sweepScratch, withWorkTree } from './place.ts'
 import {
   exists,
   initRepository,
@@ -18,36 +17,21 @@ import {
   resolveRev,
 } from './repository.ts'
 import { describeChanges, hashInputs, resolveSeries, seriesInputs } from './resolve.ts'
-import { applyMerging, type MergeResult, stopped, type Target } from './session.ts'
+import { applyMerging, stopped, type Target } from './session.ts'
 import { readSession, readState, type State } from './state.ts'
 import type { AppliedTree, Edits, Series } from './types.ts'
 import { checkOut, findEdits, keepAside, recover, switchTo } from './worktree.ts'
 
-export interface ApplyOptions {
+export { sayEdits } from './applied.ts'
+export { withWorkTree, workDirOf } from './place.ts'
+
+export interface ApplyOptions extends Place {
   source: FetchedSource
   series: Series
-  workDir: string
-  context: Pick<Context, 'env' | 'signal'>
   /** Throw away edits of the work tree; they stay reachable by the refs in refs/scif/kept-*. */
   discard?: boolean
   /** Merge what does not fit by itself; stops at an entry that needs a human. */
   threeWay?: boolean
-  /** How long to wait for another run on the same work tree, in milliseconds; a minute. */
-  patience?: number
-  /** Takes what is worth a line of its own. */
-  line?: (text: string) => void
-}
-
-const noEdits: Edits = { uncommitted: [], moved: false }
-
-/** <out>/work/libzmq-<release>; a ref's "/" becomes "-". */
-export function workDirOf(out: string, release: string): string {
-  return join(out, 'work', `libzmq-${release.replaceAll('/', '-')}`)
-}
-
-/** The lock of a work tree; beside it, because it may not be there yet. */
-export function lockOf(workDir: string): string {
-  return join(dirname(workDir), `.${basename(workDir)}.lock`)
 }
 
 /**
@@ -65,41 +49,9 @@ export async function applySeries(options: ApplyOptions): Promise<AppliedTree> {
   })
 }
 
-/** Does the work while no other run is at work on the same work tree. */
-export function withWorkTree<T>(
-  options: Pick<ApplyOptions, 'workDir' | 'context' | 'patience' | 'line'>,
-  release: string,
-  work: () => Promise<T>,
-): Promise<T> {
-  const lock = {
-    wait: options.patience ?? 60_000,
-    signal: options.context.signal,
-    waiting: (pid: number) => options.line?.(`waiting for another ./build (process ${pid})`),
-    busy: (pid: number) =>
-      new UserError({
-        message: `Another ./build (process ${pid}) is at work on libzmq ${release}.`,
-        hint: 'Wait until it has ended, then type the command again.',
-        exitCode: ExitCode.checkFailed,
-      }),
-  }
-  return withLock(lockOf(options.workDir), lock, work)
-}
-
 interface Run extends ApplyOptions {
   inputs: Record<string, string>
   seriesHash: string
-}
-
-/** Removes what killed runs left beside the work tree. */
-async function sweep(workDir: string): Promise<void> {
-  const parent = dirname(workDir)
-  const lock = `${basename(lockOf(workDir))}.`
-  for (const name of await readdir(parent)) {
-    const left =
-      name.startsWith(`.${basename(workDir)}.new-`) ||
-      (name.startsWith(lock) && isGone(name.slice(lock.length)))
-    if (left) await rm(join(parent, name), { recursive: true, force: true })
-  }
 }
 
 /** A work tree from nothing: made beside its place, then renamed. */
@@ -124,10 +76,7 @@ async function create(run: Run): Promise<AppliedTree> {
   }
 }
 
-const repositoryOf = ({
-  workDir,
-  context,
-}: Pick<ApplyOptions, 'workDir' | 'context'>): Repository =>
+const repositoryOf = ({ workDir, context }: Pick<Place, 'workDir' | 'context'>): Repository =>
   repositoryAt(workDir, context.env, context.signal)
 
 const sayCount = (run: Run, count: number): string =>
@@ -193,27 +142,6 @@ function targetOf(run: Run, base: string): Target {
   return { workDir, release, version, base, baseTree: tree, series, inputs, seriesHash, line }
 }
 
-/** The result of an apply with merges: commits above what the series makes by itself. */
-export async function mergeResult(
-  repo: Repository,
-  where: { workDir: string },
-  merged: MergeResult,
-  action: AppliedTree['action'],
-): Promise<AppliedTree> {
-  const { state, head, commits } = merged
-  const { merges = [], skipped = [] } = state
-  const tree = (await repo.git(['rev-parse', `${head}^{tree}`])).trim()
-  const slugs = new Set(merges.map((file) => file.slug))
-  const reason = [
-    `${commits.length} entries on libzmq ${state.release}`,
-    ...(slugs.size > 0 ? [`merged or put right: ${[...slugs].join(', ')}`] : []),
-    ...(skipped.length > 0 ? [`left out: ${skipped.join(', ')}`] : []),
-  ].join('; ')
-  const edits = { ...noEdits, moved: head !== state.head }
-  const whole = { ...state, head, tree, commits }
-  return { ...result(where, whole, action, reason, edits), merges, skipped }
-}
-
 async function whatChanged(repo: Repository, run: Run, state: State): Promise<string[]> {
   const { source } = run
   const changes: string[] = []
@@ -267,30 +195,6 @@ async function build(repo: Repository, run: Run, base: string): Promise<State> {
   }
 }
 
-/** Scratch folders of killed runs; this one has none yet. */
-async function sweepScratch(repo: Repository): Promise<void> {
-  for (const name of await readdir(repo.own)) {
-    if (name.startsWith('tmp-')) await rm(join(repo.own, name), { recursive: true, force: true })
-  }
-}
-
-function result(
-  run: { workDir: string },
-  state: State,
-  action: AppliedTree['action'],
-  reason: string,
-  edits: Edits,
-): AppliedTree {
-  const { release, version, base, head, tree, seriesHash, commits } = state
-  return {
-    workDir: run.workDir,
-    ...{ release, version, base, head, tree, seriesHash, commits },
-    ...{ action, reason, edits },
-    ...(state.merges ? { merges: state.merges } : {}),
-    ...(state.skipped ? { skipped: state.skipped } : {}),
-  }
-}
-
 function wouldLose(run: Run, edits: Edits, changes: readonly string[]): UserError {
   const release = run.source.release
   return new UserError({
@@ -305,20 +209,4 @@ function wouldLose(run: Run, edits: Edits, changes: readonly string[]): UserErro
     ].join('\n'),
     exitCode: ExitCode.checkFailed,
   })
-}
-
-/** "2 files not committed, commits of its own, a rebase under way" */
-export function sayEdits(edits: Edits): string {
-  const count = edits.uncommitted.length
-  return [
-    ...(count > 0 ? [`${count} ${count === 1 ? 'file' : 'files'} not committed`] : []),
-    ...(edits.moved ? ['HEAD is not the commit that apply left'] : []),
-    ...(edits.underWay ? [`a ${edits.underWay} under way`] : []),
-  ].join(', ')
-}
-
-/** The first three, and how many more. */
-export function shorten(changes: readonly string[]): string {
-  const more = changes.length - 3
-  return changes.slice(0, 3).join(', ') + (more > 0 ? ` and ${more} more` : '')
 }

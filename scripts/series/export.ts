@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, relative, sep } from 'node:path'
-import type { Context } from '../system/context.ts'
 import { ExitCode, UserError } from '../ui/errors.ts'
-import { sayEdits, withWorkTree } from './apply.ts'
+import { sayEdits } from './applied.ts'
 import { autosquash } from './autosquash.ts'
 import { buildCommits } from './build-commits.ts'
 import { assignCommits, checkCommit } from './export-commits.ts'
@@ -15,6 +14,7 @@ import type { Overlay } from './inputs.ts'
 import { loadSeries } from './manifest.ts'
 import { cutManifest, joinManifest } from './manifest-text.ts'
 import { conflictError, examine } from './misfit.ts'
+import { type Place, withWorkTree } from './place.ts'
 import { readChanges, readCommits } from './read-commits.ts'
 import { type Repository, refs, repositoryAt } from './repository.ts'
 import { hashInputs, resolveSeries, seriesInputs } from './resolve.ts'
@@ -23,16 +23,12 @@ import { readJournal, readSession, readState, type State } from './state.ts'
 import type { Series } from './types.ts'
 import { findEdits, switchTo } from './worktree.ts'
 
-export interface ExportOptions {
-  workDir: string
+export interface ExportOptions extends Place {
   release: string
   /** As it is on the disk. */
   series: Series
-  context: Pick<Context, 'env' | 'signal'>
   /** Write nothing, only tell what would change. */
   check?: boolean
-  patience?: number
-  line?: (text: string) => void
 }
 
 export interface ExportReport {

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MPL-2.0
 import { ExitCode, UserError } from '../ui/errors.ts'
-import { type ApplyOptions, mergeResult, withWorkTree } from './apply.ts'
+import { mergeResult } from './applied.ts'
+import { abortSession, continueSession, skipSession } from './end-session.ts'
+import { type Place, withWorkTree } from './place.ts'
 import { repositoryAt } from './repository.ts'
 import { hashInputs, seriesInputs } from './resolve.ts'
-import { abortSession, continueSession, skipSession, type Target } from './session.ts'
+import type { Target } from './session.ts'
 import { readSession, readState } from './state.ts'
-import type { AppliedTree } from './types.ts'
+import type { AppliedTree, Series } from './types.ts'
 import { recover } from './worktree.ts'
 
-export interface ResumeOptions
-  extends Pick<ApplyOptions, 'series' | 'workDir' | 'context' | 'patience' | 'line'> {
+export interface ResumeOptions extends Place {
+  series: Series
   release: string
   action: 'continue' | 'skip' | 'abort'
 }
