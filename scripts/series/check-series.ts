@@ -19,6 +19,7 @@ export function checkSeries(series: Series, manifest: Manifest, complain: Compla
   }
   checkSlugs(series, complain)
   const parsed = new Map<Input, readonly FilePatch[]>()
+  const owners = new Map<string, Entry>()
   for (const [index, entry] of series.entries.entries()) {
     const at = ['entries', index]
     const written = manifest.entries[index]
@@ -26,6 +27,10 @@ export function checkSeries(series: Series, manifest: Manifest, complain: Compla
       complain(at, `the entry "${entry.slug}" has neither a patch nor files.`)
     }
     for (const input of patchesOf(entry)) {
+      const owner = owners.get(input.label) ?? entry
+      owners.set(input.label, owner)
+      if (owner !== entry)
+        complain(at, `${input.label} is used by "${owner.slug}" already; a patch is of one entry.`)
       if (!parsed.has(input)) parsed.set(input, checkPatch(input, complain))
     }
     checkVariants(entry, versions, [...at, written?.variants ? 'variants' : 'patch'], complain)

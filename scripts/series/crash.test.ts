@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { chmod, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -137,6 +138,33 @@ test('killed in the middle of writing files: half-written ones are finished', ()
     assert.is(await lab.git(['status', '--porcelain']), '')
     assert.is(await lab.read('work/libzmq-4.3.5/src/scif_address.cpp'), 'better address\n')
     assert.is(await lab.read('work/libzmq-4.3.5/tests/test_scif.cpp'), 'better test\n')
+  }))
+
+test('git itself killed while it writes files: the next apply goes on there', () =>
+  inLab(async (lab) => {
+    const source = await standardSeries(lab)
+    await lab.apply(source)
+    await changeSeries(lab)
+    const real = process.env.PATH?.split(':').find((dir) => existsSync(join(dir, 'git'))) ?? ''
+    await lab.write(
+      'bin/git',
+      `#!/bin/sh
+case "$*" in
+  *"read-tree -m"*) printf bett > ${lab.workDir}/src/scif_address.cpp; kill -9 $$ ;;
+esac
+exec ${real}/git "$@"
+`,
+    )
+    await chmod(join(lab.dir, 'bin/git'), 0o755)
+    const env = { ...lab.env, PATH: `${lab.dir}/bin:${lab.env.PATH}` }
+    const context = { env, signal: new AbortController().signal }
+    const error = await failureOf(lab.apply(source, { context }))
+    assert.match(error.message, 'could not be brought up to date')
+    assert.match(error.details ?? '', 'SIGKILL')
+    assert.match(error.hint ?? '', 'it goes on where this one stopped')
+    assert.is((await lab.apply(source)).action, 'unchanged')
+    assert.is(await lab.read('work/libzmq-4.3.5/src/scif_address.cpp'), 'better address\n')
+    assert.is(await lab.git(['status', '--porcelain']), '')
   }))
 
 test('edits made after the kill are not overwritten', () =>

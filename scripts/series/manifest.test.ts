@@ -88,13 +88,14 @@ test('files: missing, unused, added twice', () =>
     await lab.write('project/libzmq-ext/transport/.clang-format', 'x\n')
     const told = await mistakes(lab, (yaml) =>
       yaml
-        .replace('patch: build.patch', 'patch: [build.patch, absent.patch]')
+        .replace('patch: build.patch', 'patch: [build.patch, absent.patch, hook.patch]')
         .replace('- tests/test_scif.cpp', '- tests/test_scif.cpp\n      - src/scif_address.cpp')
         .replace('slug: build', 'slug: hook'),
     )
     assert.equal(told, [
       'patches/series.yaml:7:1: no entry uses patches/stray.patch; list it under "patch" of one, or delete it.',
       'patches/series.yaml:7:1: no entry adds libzmq-ext/transport/src/stray.cpp; list it under "files" of one, or delete it.',
+      'patches/series.yaml:17:5: patches/hook.patch is used by "hook" already; a patch is of one entry.',
       'patches/series.yaml:17:11: the slug "hook" is there twice.',
       'patches/series.yaml:22:26: there is no file "absent.patch" in patches.',
       'patches/series.yaml:25:9: src/scif_address.cpp is added already by "hook".',

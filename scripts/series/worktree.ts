@@ -67,11 +67,17 @@ export async function switchTo(repo: Repository, journal: Journal): Promise<void
     ? await repo.try(['read-tree', '--reset', '-u', files])
     : await repo.try(['read-tree', '-m', '-u', from, files])
   if (done.exitCode !== 0) {
-    await removeJournal(repo)
+    // git looks at every path before it writes the first: after a refusal nothing is half done.
+    // After anything else (killed, disk full) the journal stays, and the next run finishes.
+    const refused = /Cannot merge|would be overwritten|would lose/.test(done.stderr)
+    if (refused) await removeJournal(repo)
+    repo.signal?.throwIfAborted()
     throw new UserError({
       message: `The files of ${repo.workDir} could not be brought up to date.`,
-      details: done.stderr.trim(),
-      hint: 'Move the files that git names out of the way, then type the command again.',
+      details: done.stderr.trim() || `git read-tree was ended by ${done.signal ?? 'an error'}.`,
+      hint: refused
+        ? 'Move the files that git names out of the way, then type the command again.'
+        : 'Type the command again; it goes on where this one stopped.',
       exitCode: ExitCode.checkFailed,
     })
   }
