@@ -39,7 +39,7 @@ int do_listen (scif_epd_t epd, int backlog)
         if (!error && listen (epd, backlog - 1) != 0)
             error = errno;
         if (error)
-            error = error == EADDRINUSE ? EINVAL : error;
+            error = error == EADDRINUSE ? EINVAL : if_closed (error);
         else
             endpoint->state = STATE_LISTENING;
     }
@@ -223,7 +223,7 @@ static int accept_one (struct endpoint *listener,
             continue;
         }
         if (errno != EAGAIN && errno != ECONNABORTED)
-            return errno;
+            return if_closed (errno);
         if (!wait)
             return EAGAIN;
         const int error = await_request (listener, fd);

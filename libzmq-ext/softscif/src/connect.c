@@ -144,11 +144,11 @@ static int send_request (struct endpoint *endpoint,
     segment->born_ms = now_ms ();
     segment->timeout_ms = config_get ()->connect_timeout_ms;
 
-    int error = tokens_prepare (fd) ? port_dial (fd, dst) : errno;
+    int error = tokens_prepare (fd) ? port_dial (fd, dst) : EBADF;
     if (error) {
         segment_unmap (segment);
         close (segment_fd);
-        return error == ENOMEM ? ENOMEM : ECONNREFUSED;
+        return error == ENOMEM || error == EBADF ? error : ECONNREFUSED;
     }
     process_expect (1);
     error = wire_user_is_welcome (fd) ? send_greeting (fd, segment_fd, self)

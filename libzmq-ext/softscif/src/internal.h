@@ -189,8 +189,9 @@ struct view
 {
     uint64_t generation;
     size_t count;
+    struct piece *pieces;  /* the first one */
+    struct piece *storage; /* with room before and after them */
     size_t capacity;
-    struct piece *pieces;
     uint64_t packed_from; /* everything above is taken; 0: not known */
 };
 
@@ -556,6 +557,8 @@ void link_carry (struct endpoint *endpoint, int from_side, uint64_t bytes);
 
 /* ---- small things (util.c) ---- */
 
+/* The errno to report when a descriptor may have been closed meanwhile. */
+int if_closed (int error);
 int64_t now_ns (void);
 void sleep_until_ns (int64_t when);
 

@@ -243,7 +243,7 @@ int port_bind (struct endpoint *endpoint, int fd, uint16_t port)
         }
     }
     if (error) {
-        errno = error == EADDRINUSE ? EINVAL : error;
+        errno = error == EADDRINUSE ? EINVAL : if_closed (error);
         return -1;
     }
     endpoint->port = port;

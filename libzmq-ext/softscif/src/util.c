@@ -4,6 +4,12 @@
 
 #include "internal.h"
 
+/* The number was closed, and perhaps used again, while we were busy. */
+int if_closed (int error)
+{
+    return error == ENOTSOCK ? EBADF : error;
+}
+
 int64_t now_ms (void)
 {
     struct timespec t;

@@ -26,17 +26,70 @@ static int by_offset (const void *a, const void *b)
     return x->offset < y->offset ? -1 : x->offset > y->offset;
 }
 
-static bool view_reserve (struct view *view, size_t n)
+static void view_clear (struct view *view)
 {
-    if (n <= view->capacity)
-        return true;
-    const size_t capacity = n < 16 ? 16 : 2 * n;
-    struct piece *pieces = realloc (view->pieces, capacity * sizeof *pieces);
-    if (!pieces)
+    view->count = 0;
+    view->pieces = view->storage;
+    view->packed_from = 0;
+}
+
+/* Makes room for n more, as much before as after the ones there are. */
+static bool view_grow (struct view *view, size_t n)
+{
+    const size_t capacity = 2 * (view->count + n) + 16;
+    struct piece *storage = malloc (capacity * sizeof *storage);
+    if (!storage)
         return false;
+    struct piece *pieces = storage + (capacity - view->count) / 2;
+    if (view->count)
+        memcpy (pieces, view->pieces, view->count * sizeof *pieces);
+    free (view->storage);
+    view->storage = storage;
     view->pieces = pieces;
     view->capacity = capacity;
     return true;
+}
+
+/*
+ * Puts n pieces before the one at index at. Windows come from the top down as
+ * a rule, so the shorter side is moved.
+ */
+static bool
+view_insert (struct view *view, size_t at, const struct piece *new, size_t n)
+{
+    const size_t before = (size_t) (view->pieces - view->storage);
+    const size_t after = view->capacity - before - view->count;
+    bool front = at < view->count / 2;
+    if ((front ? before : after) < n) {
+        front = !front;
+        if ((front ? before : after) < n) {
+            if (!view_grow (view, n))
+                return false;
+            return view_insert (view, at, new, n);
+        }
+    }
+    if (front) {
+        if (at > 0)
+            memmove (view->pieces - n, view->pieces, at * sizeof *new);
+        view->pieces -= n;
+    } else if (view->count > at)
+        memmove (view->pieces + at + n, view->pieces + at,
+                 (view->count - at) * sizeof *new);
+    memcpy (view->pieces + at, new, n * sizeof *new);
+    view->count += n;
+    return true;
+}
+
+static void view_remove (struct view *view, size_t at, size_t n)
+{
+    if (at < view->count / 2) {
+        memmove (view->pieces + n, view->pieces, at * sizeof *view->pieces);
+        view->pieces += n;
+    } else
+        memmove (view->pieces + at, view->pieces + at + n,
+                 (view->count - at - n) * sizeof *view->pieces);
+    view->count -= n;
+    view->packed_from = 0;
 }
 
 static struct piece piece_of (const struct window_slot *slot, uint32_t number)
@@ -71,15 +124,14 @@ static bool refresh (struct endpoint *endpoint, int side)
     while ((generation = atomic_load (&table->generation))
            != view->generation) {
         const uint32_t used = used_slots (table);
-        view->count = 0;
-        view->packed_from = 0;
+        view_clear (view);
         for (uint32_t i = 0; i < used; i++) {
             struct window_slot *slot = &table->slots[i];
             if ((atomic_load (&slot->state) & SLOT_USED) == 0)
                 continue;
-            if (!view_reserve (view, view->count + 1))
+            const struct piece piece = piece_of (slot, i);
+            if (!view_insert (view, view->count, &piece, 1))
                 return false;
-            view->pieces[view->count++] = piece_of (slot, i);
         }
         if (view->count)
             qsort (view->pieces, view->count, sizeof *view->pieces, by_offset);
@@ -264,19 +316,14 @@ static int fill_slots (struct endpoint *endpoint,
 {
     struct window_table *table = table_of (endpoint, endpoint->side);
     struct view *view = &endpoint->views[endpoint->side];
+    struct piece *added = malloc (extents->count * sizeof *added);
     uint64_t at = offset;
-    if (!view_reserve (view, view->count + extents->count))
-        return ENOMEM;
-    const size_t before = view->count;
-    for (size_t i = 0; i < extents->count; i++) {
-        const struct extent *extent = &extents->list[i];
+    size_t n = 0;
+    for (; added && n < extents->count; n++) {
+        const struct extent *extent = &extents->list[n];
         uint32_t number;
-        if (!find_slot (endpoint, table, &number)) {
-            for (size_t k = before; k < view->count; k++)
-                atomic_store (&table->slots[view->pieces[k].slot].state, 0);
-            view->count = before;
-            return ENOMEM;
-        }
+        if (!find_slot (endpoint, table, &number))
+            break;
         struct window_slot *slot = &table->slots[number];
         slot->prot = (uint32_t) prot;
         slot->offset = at;
@@ -286,32 +333,23 @@ static int fill_slots (struct endpoint *endpoint,
         slot->process = process_id (process_self ());
         slot->object = extent->object;
         slot->object_offset = extent->offset;
+        added[n] = piece_of (slot, number);
         atomic_store (&slot->state, SLOT_USED);
         if (number >= atomic_load (&table->used))
             atomic_store (&table->used, number + 1);
-        view->pieces[view->count++] = piece_of (slot, number);
         at += extent->len;
     }
-    /* Put the new ones, which are adjacent, where they belong. */
-    size_t to = before;
-    while (to > 0 && view->pieces[to - 1].offset > offset)
-        to--;
-    if (to < before) {
-        struct piece *added = malloc (extents->count * sizeof *added);
-        if (added) {
-            memcpy (added, &view->pieces[before],
-                    extents->count * sizeof *added);
-            memmove (&view->pieces[to + extents->count], &view->pieces[to],
-                     (before - to) * sizeof *added);
-            memcpy (&view->pieces[to], added, extents->count * sizeof *added);
-            free (added);
-        } else
-            qsort (view->pieces, view->count, sizeof *added, by_offset);
-    }
+    const bool complete =
+      n == extents->count
+      && view_insert (view, first_above (view, offset), added, n);
+    for (size_t i = 0; !complete && i < n; i++)
+        atomic_store (&table->slots[added[i].slot].state, 0);
+    free (added);
     /* When only we changed the table, the view is up to date already. */
-    if (atomic_fetch_add (&table->generation, 1) == view->generation)
+    if (atomic_fetch_add (&table->generation, 1) == view->generation
+        && complete)
         view->generation++;
-    return 0;
+    return complete ? 0 : ENOMEM;
 }
 
 /* Makes sure the peer has the objects of the extents. */
@@ -458,13 +496,21 @@ static int remove_windows (struct endpoint *endpoint,
             return EINVAL;
     }
     const uint64_t me = process_id (process_self ());
+    bool all_free = true;
     for (size_t i = first; i < last; i++) {
         const struct piece *p = &view->pieces[i];
-        if (doom_slot (&table->slots[p->slot]) && p->process == me)
+        struct window_slot *slot = &table->slots[p->slot];
+        if (doom_slot (slot) && p->process == me)
             memlock_release (p->len);
+        all_free &= atomic_load (&slot->state) == 0;
     }
-    if (last > first)
-        atomic_fetch_add (&table->generation, 1);
+    if (last == first)
+        return 0;
+    if (atomic_fetch_add (&table->generation, 1) == view->generation
+        && all_free) {
+        view_remove (view, first, last - first);
+        view->generation++;
+    }
     return 0;
 }
 
@@ -622,6 +668,6 @@ void windows_after_fork (void)
 void windows_free_views (struct endpoint *endpoint)
 {
     for (int side = 0; side < 2; side++)
-        free (endpoint->views[side].pieces);
+        free (endpoint->views[side].storage);
     free (endpoint->sent);
 }
