@@ -23,7 +23,9 @@ namespace tt
 {
 namespace
 {
-const size_t shown_log_lines = 80;
+//  Of a long log: where it began (a sanitizer's report may be there), and how it ended.
+const size_t first_lines_shown = 60;
+const size_t last_lines_shown = 80;
 
 struct Running
 {
@@ -51,15 +53,12 @@ std::string slurp (const std::string &path)
     return text.str ();
 }
 
-std::deque<std::string> last_lines (const std::string &path)
+std::vector<std::string> lines_of (const std::string &path)
 {
-    std::deque<std::string> lines;
+    std::vector<std::string> lines;
     std::ifstream file (path);
-    for (std::string line; std::getline (file, line);) {
+    for (std::string line; std::getline (file, line);)
         lines.push_back (line);
-        if (lines.size () > shown_log_lines)
-            lines.pop_front ();
-    }
     return lines;
 }
 
@@ -162,15 +161,22 @@ Running start (const Scenario &scenario)
 
 void print_diagnostics (const Running &running)
 {
-    for (const std::string &line : last_lines (running.log))
-        printf ("# %s\n", line.c_str ());
+    const std::vector<std::string> lines = lines_of (running.log);
+    for (size_t i = 0; i < lines.size (); ++i) {
+        if (i == first_lines_shown && lines.size () > first_lines_shown + last_lines_shown) {
+            const size_t left_out = lines.size () - first_lines_shown - last_lines_shown;
+            printf ("# ... %zu lines left out ...\n", left_out);
+            i += left_out;
+        }
+        printf ("# %s\n", lines[i].c_str ());
+    }
 }
 
 //  The reason of a skip stands in the last SKIP line of the log.
 std::string skip_reason (const Running &running)
 {
     std::string reason = "the scenario does not apply here";
-    for (const std::string &line : last_lines (running.log)) {
+    for (const std::string &line : lines_of (running.log)) {
         const size_t at = line.find (": SKIP ");
         if (at != std::string::npos)
             reason = line.substr (at + 7);
