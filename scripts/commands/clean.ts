@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { sayEdits, withWorkTree } from '../series/apply.ts'
+import { sayEdits } from '../series/applied.ts'
+import { withWorkTree } from '../series/place.ts'
 import { repositoryAt } from '../series/repository.ts'
 import { readState } from '../series/state.ts'
 import { findWorkTrees } from '../series/status.ts'
