@@ -31,8 +31,8 @@
 static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct endpoint **table[LEAVES];
 static struct endpoint *all;
-static unsigned orphans;
-static unsigned orphan_limit = ORPHAN_BATCH;
+static _Atomic unsigned orphans;
+static _Atomic unsigned orphan_limit = ORPHAN_BATCH;
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 
 /* ---- the table; table_lock is held ---- */

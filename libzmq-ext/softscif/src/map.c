@@ -228,6 +228,11 @@ void *do_mmap (void *addr,
 int do_munmap (void *addr, size_t len)
 {
     const size_t page = page_size ();
+    if ((uintptr_t) addr % page != 0 || len == 0
+        || len > SIZE_MAX - page - (uintptr_t) addr) {
+        errno = EINVAL;
+        return -1;
+    }
     pthread_mutex_lock (&lock);
     const int rc = munmap (addr, len);
     const int saved = errno;

@@ -97,8 +97,9 @@ bool memory_is_writable (void *address, size_t len)
     }
     bool ok;
     if (len < KERNEL_SIGSET_SIZE) {
-        const ssize_t n = getrandom (address, len, GRND_NONBLOCK);
-        ok = n == (ssize_t) len || (n < 0 && errno != EFAULT);
+        const long n =
+          syscall (SYS_getrandom, address, len, GRND_NONBLOCK);
+        ok = n == (long) len || (n < 0 && errno != EFAULT);
     } else {
         const uintptr_t last = start + len - KERNEL_SIGSET_SIZE;
         ok = probe_write (start);

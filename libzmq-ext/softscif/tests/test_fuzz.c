@@ -15,6 +15,16 @@
 
 #define PAGE 4096
 #define SLOTS 24
+
+/*
+ * The threads close and overwrite what others are using, on purpose. That is
+ * just what ThreadSanitizer would report.
+ */
+#ifdef __SANITIZE_THREAD__
+#define THREADS 1
+#else
+#define THREADS 3
+#endif
 #define ARENA_PAGES 64
 #define GUARD_PAGES 4096
 
@@ -289,9 +299,9 @@ static void test_random_calls (void)
     text = getenv ("SOFTSCIF_FUZZ_SEED");
     const unsigned long seed =
       text ? strtoul (text, NULL, 10) : (unsigned long) check_now_ms ();
-    pthread_t threads[3];
+    pthread_t threads[THREADS];
     printf ("# seed %lu, %d s\n", seed, seconds);
-    for (uintptr_t i = 0; i < 3; i++)
+    for (uintptr_t i = 0; i < THREADS; i++)
         pthread_create (&threads[i], NULL, fuzz,
                         (void *) (uintptr_t) (seed + i * 1000003));
     int64_t last = check_now_ms ();
@@ -306,7 +316,7 @@ static void test_random_calls (void)
         CHECK (check_now_ms () - last < 5000);
     }
     atomic_store (&stop, true);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < THREADS; i++) {
         void *strange;
         pthread_join (threads[i], &strange);
         CHECK (strange == NULL);
