@@ -35,7 +35,7 @@ export async function mergeResult(
   const tree = (await repo.git(['rev-parse', `${head}^{tree}`])).trim()
   const slugs = new Set(merges.map((file) => file.slug))
   const reason = [
-    `${commits.length} entries on libzmq ${state.release}`,
+    sayCount(commits.length, state.release),
     ...(slugs.size > 0 ? [`merged or put right: ${[...slugs].join(', ')}`] : []),
     ...(skipped.length > 0 ? [`left out: ${skipped.join(', ')}`] : []),
   ].join('; ')
@@ -58,4 +58,8 @@ export function sayEdits(edits: Edits): string {
 export function shorten(changes: readonly string[]): string {
   const more = changes.length - 3
   return changes.slice(0, 3).join(', ') + (more > 0 ? ` and ${more} more` : '')
+}
+
+export function sayCount(entries: number, release: string): string {
+  return `${entries} ${entries === 1 ? 'entry' : 'entries'} on libzmq ${release}`
 }

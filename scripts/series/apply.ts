@@ -3,7 +3,7 @@ import { rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { ExitCode, UserError } from '../ui/errors.ts'
 import type { FetchedSource } from '../upstream/types.ts'
-import { mergeResult, noEdits, result, sayEdits, shorten } from './applied.ts'
+import { mergeResult, noEdits, result, sayCount, sayEdits, shorten } from './applied.ts'
 import { bringBase } from './base.ts'
 import { buildCommits } from './build-commits.ts'
 import { conflictError, examine } from './misfit.ts'
@@ -70,7 +70,7 @@ async function create(run: Run): Promise<AppliedTree> {
     await checkOut(repo, state)
     await rename(making, workDir)
     if (state.seriesHash === '') return update(repositoryOf(run), run)
-    return result(run, state, 'applied', sayCount(run, state.commits.length), noEdits)
+    return result(run, state, 'applied', sayCount(state.commits.length, source.release), noEdits)
   } finally {
     await rm(making, { recursive: true, force: true })
   }
@@ -78,9 +78,6 @@ async function create(run: Run): Promise<AppliedTree> {
 
 const repositoryOf = ({ workDir, context }: Pick<Place, 'workDir' | 'context'>): Repository =>
   repositoryAt(workDir, context.env, context.signal)
-
-const sayCount = (run: Run, count: number): string =>
-  `${count} ${count === 1 ? 'entry' : 'entries'} on libzmq ${run.source.release}`
 
 /** A work tree that has nothing of the series yet. */
 function bareState({ source }: Run, base: string): State {
@@ -131,7 +128,8 @@ async function update(repo: Repository, run: Run): Promise<AppliedTree> {
   } else {
     await switchTo(repo, { from: state.head, to: next })
   }
-  if (fresh) return result(run, next, 'applied', sayCount(run, next.commits.length), noEdits)
+  if (fresh)
+    return result(run, next, 'applied', sayCount(next.commits.length, next.release), noEdits)
   const reason = [...changes, ...(edited ? ['edits thrown away'] : [])]
   return result(run, next, 'reapplied', shorten(reason), noEdits)
 }
