@@ -22,9 +22,6 @@ import { readSession, readState, type State } from './state.ts'
 import type { AppliedTree, Edits, Series } from './types.ts'
 import { checkOut, findEdits, keepAside, recover, switchTo } from './worktree.ts'
 
-export { sayEdits } from './applied.ts'
-export { withWorkTree, workDirOf } from './place.ts'
-
 export interface ApplyOptions extends Place {
   source: FetchedSource
   series: Series
