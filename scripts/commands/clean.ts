@@ -12,7 +12,7 @@ import { withPrefix } from '../toolchain/prefix-lock.ts'
 import { ExitCode, UserError } from '../ui/errors.ts'
 import type { Step } from '../ui/steps.ts'
 import type { Command, CommandInput } from './command.ts'
-import { prefixOf } from './compile.ts'
+import { allPrefixes } from './compile.ts'
 
 /** Folders of --out that are the toolkit's alone, whatever is in them. */
 const ownFolders = ['build', 'logs', 'reports', 'bundle', 'test', 'cache'] as const
@@ -88,7 +88,7 @@ async function planSteps(
     }
   }
   if (chosen.includes('prefix')) {
-    for (const prefix of [prefixOf(out, true), prefixOf(out, false)].filter(existsSync)) {
+    for (const prefix of allPrefixes(input.context).filter(existsSync)) {
       steps.push(
         step(prefix, async (handle) => {
           const others = await withPrefix(prefix, handle, async () => cleanPrefix(prefix))

@@ -26,17 +26,30 @@ import { systemStep } from './system.ts'
 /** The options of all commands that compile. */
 export const compileOptions = [
   { flag: '--no-scif', describe: 'Build without the transport, into a prefix of its own' },
+  { flag: '--drafts', describe: "Build with libzmq's draft API, into a prefix of its own" },
 ] as const
 
-/** Below --out: the prefix of a build with or without the transport. */
-export function prefixOf(out: string, withScif: boolean): string {
-  return join(out, withScif ? 'prefix' : 'prefix-noscif')
+/** What a build with these options is called behind its name: "", "-noscif", "-drafts". */
+function variantOf(extra: CommandInput['extra']): string {
+  return `${extra['no-scif'] === true ? '-noscif' : ''}${extra.drafts === true ? '-drafts' : ''}`
+}
+
+/** Below --out: the prefix of a build with these options. */
+export function prefixOf({ context, extra }: Pick<CommandInput, 'context' | 'extra'>): string {
+  return join(context.out, `prefix${variantOf(extra)}`)
+}
+
+/** All prefixes that there can be, for those who clean up. */
+export function allPrefixes(context: CommandInput['context']): string[] {
+  return [true, false].flatMap((noScif) =>
+    [true, false].map((drafts) => prefixOf({ context, extra: { 'no-scif': noScif, drafts } })),
+  )
 }
 
 /** The steps that make SoftSCIF, when it is needed, and libzmq, into the prefix. */
 export async function compileSteps(input: CommandInput, artifacts: Artifacts): Promise<Step[]> {
   const { context, options, extra } = input
-  const prefix = prefixOf(context.out, extra['no-scif'] !== true)
+  const prefix = prefixOf(input)
   const { choice, reason }: { choice: LibscifChoice; reason: string } =
     extra['no-scif'] === true
       ? { choice: { kind: 'none' }, reason: 'asked for by --no-scif' }
@@ -55,8 +68,7 @@ export async function compileSteps(input: CommandInput, artifacts: Artifacts): P
   const libzmq = (compilers: Compilers): LibzmqBuild => {
     const work = artifacts.work
     const release = work?.release ?? options.release ?? '<release>'
-    const suffix = choice.kind === 'none' ? '-noscif' : ''
-    const name = `${release.replace(/[^\w.-]/g, '-')}-${options.buildSystem}${suffix}`
+    const name = `${release.replace(/[^\w.-]/g, '-')}-${options.buildSystem}${variantOf(extra)}`
     return {
       source: {
         dir: work?.workDir ?? join(context.out, 'work', `libzmq-${release}`),
@@ -68,6 +80,7 @@ export async function compileSteps(input: CommandInput, artifacts: Artifacts): P
       buildDir: join(context.out, 'build', name),
       prefix,
       scif: choice,
+      drafts: extra.drafts === true,
       scifKey: scifKeyOf(choice, softscif(compilers)),
       compilers,
       jobs: context.jobs,

@@ -27,7 +27,7 @@ const timeout = 30_000
  */
 export function quickRunStep(input: CommandInput, artifacts: Artifacts): Step {
   const { context } = input
-  const bin = join(prefixOf(context.out, true), 'bin')
+  const bin = join(prefixOf(input), 'bin')
   const example = { bin, size, count, ...scifEndpoints(6666) }
   return {
     id: 'quick-run',

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { appendFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type PairOptions, scifEndpoints } from '../bench/pair.ts'
 import type { StageContext } from './stage.ts'
 
 /** The release that ./test builds: the newest that all routes can deliver, Debian's among them. */
@@ -72,4 +73,14 @@ export function interruptAfter(
       resolve({ exitCode, output })
     })
   })
+}
+
+/** A short run of the perf programs in `bin`, over a port of its own. */
+export function pair(
+  context: Pick<StageContext, 'env' | 'signal'>,
+  bin: string,
+  port: number,
+): PairOptions {
+  const { env, signal } = context
+  return { bin, ...scifEndpoints(port), size: 1000, count: 1000, timeout: 60_000, env, signal }
 }

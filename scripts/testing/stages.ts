@@ -2,12 +2,16 @@
 import { buildStages } from './build-stages.ts'
 import { prefixStages, softscifStages } from './native-stages.ts'
 import type { Stage } from './stage.ts'
+import { symbolsStage } from './symbols-stage.ts'
 import { toolkitStages } from './toolkit-stages.ts'
+import { variantStages } from './variant-stages.ts'
 
 /** Everything that ./test runs, in this order: the quick ones first. */
 export const stages: readonly Stage[] = [
   ...toolkitStages,
   ...softscifStages,
   ...buildStages,
+  ...variantStages,
+  symbolsStage,
   ...prefixStages,
 ]

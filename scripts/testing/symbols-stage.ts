@@ -73,6 +73,7 @@ async function buildPristine(context: StageContext): Promise<void> {
     buildDir: join(out, 'build', 'pristine'),
     prefix: join(out, 'prefix-pristine'),
     scif: { kind: 'none' },
+    drafts: false,
     scifKey: 'none',
     compilers: await findCompilers(env, signal),
     jobs,

@@ -69,6 +69,7 @@ function world(): World {
       buildDir: join(out, 'build', '4.3.4-autotools'),
       prefix,
       scif: { kind: 'soft', prefix },
+      drafts: false,
       scifKey: 'soft 1',
       compilers,
       jobs: 2,

@@ -31,6 +31,8 @@ export interface BuildPlan {
   /** Absolute; where it will live. */
   prefix: string
   scif: LibscifChoice
+  /** With libzmq's draft API, which its releases come without. */
+  drafts: boolean
   compilers: Compilers
   jobs: number
 }
@@ -86,6 +88,8 @@ export function autotools(plan: BuildPlan): Recipe {
         ...(libscif === undefined ? ['--without-scif'] : [`--with-scif=${libscif}`]),
         '--with-libsodium',
         '--enable-perf',
+        // Said aloud: libzmq's default depends on whether the tree is a git repository.
+        plan.drafts ? '--enable-drafts' : '--disable-drafts',
         '--without-docs',
         // The library is wanted once, not twice.
         '--disable-static',
@@ -153,6 +157,7 @@ export function cmake(plan: BuildPlan): Recipe {
           ...(libscif === undefined
             ? { WITH_SCIF: 'OFF' }
             : { WITH_SCIF: 'ON', SCIF_ROOT: libscif, CMAKE_PREFIX_PATH: libscif }),
+          ENABLE_DRAFTS: plan.drafts ? 'ON' : 'OFF',
           ENABLE_CURVE: 'ON',
           WITH_LIBSODIUM: 'ON',
           WITH_PERF_TOOL: 'ON',
