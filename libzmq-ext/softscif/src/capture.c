@@ -404,4 +404,5 @@ void capture_after_fork_in_child (void)
     if (arena_fd () >= 0)
         maps_for_each (0, UINTPTR_MAX, make_private, NULL);
     arena_after_fork ();
+    foreign_after_fork ();
 }

@@ -52,6 +52,7 @@ int do_close (scif_epd_t epd)
     mappings_check (endpoint);
     const int rc = endpoint_close (endpoint, epd);
     endpoint_put (endpoint);
+    windows_tidy ();
     return rc;
 }
 
@@ -266,7 +267,7 @@ static int connect_locked (struct endpoint *endpoint,
                            int fd,
                            const struct scif_portID *dst)
 {
-    switch (endpoint->state) {
+    switch (atomic_load (&endpoint->state)) {
         case STATE_LISTENING:
             return EOPNOTSUPP;
         case STATE_CONNECTING:

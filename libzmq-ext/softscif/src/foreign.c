@@ -14,7 +14,7 @@ struct foreign
     bool needed; /* while sweeping */
 };
 
-static struct foreign *all;
+static struct foreign *_Atomic all;
 static uint64_t last_id = OBJECT_ARENA;
 
 uint64_t foreign_find (uint64_t dev, uint64_t inode, bool writable)
@@ -66,6 +66,11 @@ static void recall (struct endpoint *endpoint, void *context)
         }
 }
 
+bool foreign_any (void)
+{
+    return atomic_load (&all) != NULL;
+}
+
 void foreign_sweep (void)
 {
     if (!all)
@@ -73,15 +78,24 @@ void foreign_sweep (void)
     for (struct foreign *f = all; f; f = f->next)
         f->needed = false;
     windows_for_each_extent (mark, NULL);
-    for (struct foreign **link = &all; *link;) {
-        struct foreign *f = *link;
+    struct foreign *f = all, *kept = NULL;
+    while (f) {
+        struct foreign *next = f->next;
         if (f->needed) {
-            link = &f->next;
-            continue;
+            f->next = kept;
+            kept = f;
+        } else {
+            endpoint_for_each (recall, &f->id);
+            process_drop_object (f->id);
+            free (f);
         }
-        *link = f->next;
-        endpoint_for_each (recall, &f->id);
-        process_drop_object (f->id);
-        free (f);
+        f = next;
     }
+    all = kept;
+}
+
+void foreign_after_fork (void)
+{
+    /* They are the parent's; the child opens what it registers itself. */
+    all = NULL;
 }

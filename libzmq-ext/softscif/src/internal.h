@@ -391,6 +391,8 @@ uint64_t foreign_find (uint64_t dev, uint64_t inode, bool writable);
 uint64_t foreign_add (uint64_t dev, uint64_t inode, bool writable, int fd);
 /* Lets go of files that no window needs any more. */
 void foreign_sweep (void);
+bool foreign_any (void);
+void foreign_after_fork (void);
 
 struct mapped_range
 {
@@ -448,6 +450,8 @@ void windows_for_each_extent (void (*fn) (const struct extent *, void *),
                               void *context);
 /* Keeps what the peer still has pinned of an endpoint that goes. */
 void windows_linger (struct endpoint *endpoint);
+/* Lets go of what only windows that have gone needed. */
+void windows_tidy (void);
 void windows_free_views (struct endpoint *endpoint);
 void windows_after_fork (void);
 

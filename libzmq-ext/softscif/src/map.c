@@ -240,6 +240,8 @@ int do_munmap (void *addr, size_t len)
         forget ((uintptr_t) addr,
                 (uintptr_t) addr + (len + page - 1) / page * page);
     pthread_mutex_unlock (&lock);
+    if (rc == 0)
+        windows_tidy ();
     errno = saved;
     return rc;
 }

@@ -30,7 +30,7 @@ struct entry
 
 static enum kind kind_of (const struct endpoint *endpoint)
 {
-    switch (endpoint->state) {
+    switch (atomic_load (&endpoint->state)) {
         case STATE_LISTENING:
             return KIND_LISTENER;
         case STATE_PENDING:

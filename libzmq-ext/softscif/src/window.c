@@ -532,9 +532,7 @@ int do_unregister (scif_epd_t epd, off_t offset, size_t len)
         lock_windows (endpoint);
         error = remove_windows (endpoint, (uint64_t) offset, len);
         unlock_windows (endpoint);
-        capture_lock ();
-        foreign_sweep ();
-        capture_unlock ();
+        windows_tidy ();
     }
     endpoint_put (endpoint);
     if (error) {
@@ -553,7 +551,7 @@ struct lingering
 };
 
 static pthread_mutex_t lingering_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct lingering *lingering;
+static struct lingering *_Atomic lingering;
 
 struct each
 {
@@ -594,20 +592,18 @@ static bool has_pins (struct endpoint *endpoint)
 /* Lets those go that nobody can have mapped any more. */
 static void sweep_lingering (void)
 {
-    struct lingering *gone = NULL;
+    struct lingering *gone = NULL, *kept = NULL;
     pthread_mutex_lock (&lingering_lock);
-    for (struct lingering **link = &lingering; *link;) {
-        struct lingering *l = *link;
-        if (has_pins (l->endpoint)
-            && !(l->endpoint->peer_process
-                 && process_is_dead (l->endpoint->peer_process))) {
-            link = &l->next;
-            continue;
-        }
-        *link = l->next;
-        l->next = gone;
-        gone = l;
+    for (struct lingering *l = lingering, *next; l; l = next) {
+        const bool dead = l->endpoint->peer_process
+                          && process_is_dead (l->endpoint->peer_process);
+        struct lingering **to =
+          has_pins (l->endpoint) && !dead ? &kept : &gone;
+        next = l->next;
+        l->next = *to;
+        *to = l;
     }
+    lingering = kept;
     pthread_mutex_unlock (&lingering_lock);
     while (gone) {
         struct lingering *next = gone->next;
@@ -627,6 +623,17 @@ void windows_for_each_extent (void (*fn) (const struct extent *, void *),
     for (struct lingering *l = lingering; l; l = l->next)
         each_of_endpoint (l->endpoint, &each);
     pthread_mutex_unlock (&lingering_lock);
+}
+
+void windows_tidy (void)
+{
+    if (atomic_load (&lingering))
+        sweep_lingering ();
+    if (foreign_any ()) {
+        capture_lock ();
+        foreign_sweep ();
+        capture_unlock ();
+    }
 }
 
 void windows_linger (struct endpoint *endpoint)
