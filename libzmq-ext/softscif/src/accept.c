@@ -129,9 +129,8 @@ static bool grant (const struct endpoint *listener,
     struct segment *segment =
       wire_user_is_welcome (fd) ? receive_greeting (fd, &process) : NULL;
     struct endpoint *endpoint = NULL;
-    /* A dead connecter cannot be introduced to, but can be accepted. */
     if (segment && process && !is_stale (segment, fd) && tokens_prepare (fd)
-        && (process_introduce (process) == 0 || endpoint_is_hung_up (fd)))
+        && process_self ())
         endpoint = endpoint_create (fd);
     if (!endpoint) {
         segment_unmap (segment);
@@ -139,6 +138,7 @@ static bool grant (const struct endpoint *listener,
         close (fd);
         return false;
     }
+    process_introduce (process);
     segment_init_side (segment, 1);
     segment->side[1].process = process_id (process_self ());
     endpoint->peer_process = process;

@@ -315,8 +315,8 @@ void process_expect (int change);
 bool process_is_internal (uintptr_t address);
 /* True when the process has ended. */
 bool process_is_dead (const struct process *process);
-/* Sends this process' id and mailbox; 0 or errno. */
-int process_introduce (struct process *to);
+/* Sends this process' id and mailbox. */
+void process_introduce (struct process *to);
 /* Sends an object of this process; 0 or errno. */
 int process_send_object (struct process *to, uint64_t object, int fd);
 /* Tells that an object will not be used again. */

@@ -311,7 +311,8 @@ bool process_is_dead (const struct process *process)
 static int send_parcel (struct process *to,
                         enum parcel_kind kind,
                         uint64_t object,
-                        int fd)
+                        int fd,
+                        int patience_ms)
 {
     struct parcel parcel = {SEGMENT_MAGIC, kind, 0, object};
     struct iovec io = {&parcel, sizeof parcel};
@@ -346,25 +347,27 @@ static int send_parcel (struct process *to,
         struct pollfd p = {to->mailbox, POLLOUT, 0};
         if (errno == EINTR)
             continue;
-        if (errno != EAGAIN || poll (&p, 1, MAILBOX_PATIENCE_MS) <= 0)
+        if (errno != EAGAIN || poll (&p, 1, patience_ms) <= 0)
             return errno == EPIPE || errno == ECONNRESET ? ECONNRESET : EAGAIN;
     }
 }
 
-int process_introduce (struct process *to)
+/* A mailbox that is full has an earlier introduction of ours, as a rule. */
+void process_introduce (struct process *to)
 {
     struct process *me = process_self ();
-    return me ? send_parcel (to, PARCEL_INTRODUCTION, 0, me->mailbox) : ENODEV;
+    if (me)
+        send_parcel (to, PARCEL_INTRODUCTION, 0, me->mailbox, 0);
 }
 
 int process_send_object (struct process *to, uint64_t object, int fd)
 {
-    return send_parcel (to, PARCEL_OBJECT, object, fd);
+    return send_parcel (to, PARCEL_OBJECT, object, fd, MAILBOX_PATIENCE_MS);
 }
 
 void process_retire_object (struct process *to, uint64_t object)
 {
-    send_parcel (to, PARCEL_RETIREMENT, object, -1);
+    send_parcel (to, PARCEL_RETIREMENT, object, -1, 0);
 }
 
 bool process_add_object (uint64_t object, int fd)

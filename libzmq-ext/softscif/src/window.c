@@ -396,6 +396,9 @@ static int add_window (struct endpoint *endpoint,
         return ENOMEM;
     if (fixed ? !is_free (view, *offset, len) : !choose (view, len, offset))
         return fixed ? EADDRINUSE : ENOMEM;
+    if (!endpoint->peer_process)
+        endpoint->peer_process = process_find (
+          endpoint->segment->side[1 - endpoint->side].process);
     int error = capture (address, len, prot, &extents);
     if (!error)
         error = send_objects (endpoint, &extents);

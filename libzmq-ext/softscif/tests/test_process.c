@@ -190,6 +190,49 @@ static void test_killed_listener (void)
     }
 }
 
+#define PENDING 400
+
+/* Many requests pending at once, accepted before any is collected. */
+static void test_many_pending_connects (void)
+{
+    struct scif_portID at, peer;
+    static int epds[PENDING];
+    int bad = 0, step[2];
+    char byte;
+    CHECK_EQUAL (pipe (step), 0);
+    const int listener = check_listen (PENDING, &at);
+    const pid_t child = fork ();
+    if (child == 0) {
+        for (int i = 0; i < PENDING; i++) {
+            epds[i] = scif_open ();
+            fcntl (epds[i], F_SETFL, O_NONBLOCK);
+            bad += scif_connect (epds[i], &at) != -1 || errno != EINPROGRESS;
+        }
+        bad += read (step[0], &byte, 1) != 1;
+        for (int i = 0; i < PENDING; i++) {
+            bad += check_poll (epds[i], SCIF_POLLOUT, 5000) != SCIF_POLLOUT;
+            bad += scif_connect (epds[i], &at) <= 0;
+            bad += scif_send (epds[i], "x", 1, 0) != 1;
+        }
+        _exit (bad != 0);
+    }
+    static int accepted[PENDING];
+    const int64_t start = check_now_ms ();
+    for (int i = 0; i < PENDING; i++)
+        bad += scif_accept (listener, &peer, &accepted[i], SCIF_ACCEPT_SYNC);
+    CHECK (check_now_ms () - start < 8000);
+    CHECK_EQUAL (write (step[1], "g", 1), 1);
+    for (int i = 0; i < PENDING; i++)
+        bad += scif_recv (accepted[i], &byte, 1, SCIF_RECV_BLOCK) != 1;
+    CHECK_EQUAL (bad, 0);
+    CHECK_EQUAL (check_reap (child), 0);
+    for (int i = 0; i < PENDING; i++)
+        scif_close (accepted[i]);
+    scif_close (listener);
+    close (step[0]);
+    close (step[1]);
+}
+
 #define PAIRS 1000
 
 static void test_thousand_pairs (void)
@@ -244,6 +287,7 @@ int main (void)
     RUN (test_killed_peer);
     RUN (test_connecter_killed_while_waiting);
     RUN (test_killed_listener);
+    RUN (test_many_pending_connects);
     RUN (test_thousand_pairs);
     return check_end ();
 }
