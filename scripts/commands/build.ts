@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 import { mkdirSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { scifDevices } from '../toolchain/libscif.ts'
 import { writeWhole } from '../toolchain/stamp.ts'
 import { ExitCode } from '../ui/errors.ts'
 import type { StepReport } from '../ui/steps.ts'
@@ -52,8 +51,6 @@ function report(input: CommandInput, artifacts: Artifacts, steps: readonly StepR
   mkdirSync(reports, { recursive: true })
   writeWhole(join(reports, 'build.json'), `${JSON.stringify(data, null, 2)}\n`)
   const bin = relative(process.cwd(), join(built.prefix, 'bin')) || '.'
-  const on =
-    built.scif.kind === 'real' ? ` (over ${built.scif.device ?? scifDevices.join(', ')})` : ''
   return {
     exitCode: ExitCode.done,
     data,
@@ -65,7 +62,7 @@ function report(input: CommandInput, artifacts: Artifacts, steps: readonly StepR
     next: quick
       ? [
           `${bin}/local_thr scif://6666 1000 1000 &`,
-          `${bin}/remote_thr scif://0:6666 1000 1000${on}`,
+          `${bin}/remote_thr scif://0:6666 1000 1000`,
           './build status',
         ]
       : ['./build status'],

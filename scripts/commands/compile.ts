@@ -171,8 +171,8 @@ export function builtFacts(artifacts: Artifacts): [string, string][] {
   const built = need(artifacts, 'built')
   const work = need(artifacts, 'work')
   const source = need(artifacts, 'source')
-  const kinds = { soft: 'SoftSCIF', real: "the system's", none: 'none' }
   const { kind, version, device } = built.scif
+  const kinds = { soft: 'SoftSCIF', real: `of ${built.scif.prefix}`, none: 'none' }
   return [
     ['libzmq', `${built.zmqVersion} (${work.release}), tree ${work.tree.slice(0, 12)}`],
     ['source', `${source.route}${source.cached ? ', from the cache' : ''}`],

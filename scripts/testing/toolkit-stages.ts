@@ -25,8 +25,8 @@ export const toolkitStages: readonly Stage[] = [
   {
     id: 'toolkit',
     title: "The toolkit's tests: uvu",
-    floor: 150,
-    minutes: 12,
+    floor: 225,
+    minutes: 15,
     run: toolkitTests,
   },
 ]

@@ -195,6 +195,21 @@ test('a file that is gone from the prefix is put back', async () => {
   assert.ok(existsSync(join(built.prefix, 'lib', 'libscif.so.0.0.1')))
 })
 
+test('a libscif of the user’s own is taken from where it is, and never another', async () => {
+  const at = world()
+  const own = join(at.out, 'intel')
+  await placeLibscif({ ...at, softscif: { ...at.softscif, prefix: own } })
+  const library = join(own, 'lib', 'libscif.so')
+  const scif: LibscifChoice = { kind: 'real', prefix: own, library, device: undefined }
+  const { built } = await compile(at, { scif, scifKey: 'real 1' })
+  assert.ok(built.hasScif)
+  assert.equal(built.scif, { kind: 'real', prefix: own, version: 'libscif.so.0.0.1' })
+  // One that lies in the prefix would be found first.
+  await placeLibscif(at)
+  const error = await failure(compile(at, { scif, scifKey: 'real 2' }))
+  assert.match(error.message, /it takes libscif\.so\.0 from .*prefix.*, not .*intel/)
+})
+
 test('without scif: zmq_has says so, no libscif is needed, the symbols are the same', async () => {
   const at = world()
   const scif: LibscifChoice = { kind: 'none' }

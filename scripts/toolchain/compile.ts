@@ -86,7 +86,7 @@ async function check(
   await checkLinkage(
     own.map((file) => join(prefix, file)),
     prefix,
-    common,
+    { ...common, libscif: build.scif.kind === 'real' ? build.scif.library : undefined },
   )
   const workDir = join(build.buildDir, 'probe')
   mkdirSync(workDir, { recursive: true })

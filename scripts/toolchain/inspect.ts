@@ -88,13 +88,13 @@ export function parseDynamic(output: string): Linkage {
 
 /**
  * Makes sure that the files run from where they are: a run path that starts beside them, and
- * every library found, libzmq and libscif in this prefix if it has them.
+ * every library found, libzmq in this prefix, and the libscif that the build was made against.
  * @throws UserError naming the file and what is wrong
  */
 export async function checkLinkage(
   files: readonly string[],
   prefix: string,
-  options: { env: Env; signal?: AbortSignal },
+  options: { env: Env; signal?: AbortSignal; libscif?: string | undefined },
 ): Promise<void> {
   const common = { cwd: prefix, ...options, env: withoutLibraryPath(options.env), timeout: 30_000 }
   for (const file of files) {
@@ -109,8 +109,9 @@ export async function checkLinkage(
       /^\s*(lib(?:zmq|scif)\.so\S*) => (\S+)/gm,
     )) {
       const own = join(prefix, 'lib', name ?? '')
-      if (existsSync(own) && (!existsSync(path) || realpathSync(path) !== realpathSync(own)))
-        throw wrong(file, `it takes ${name} from ${path}`)
+      const wanted = name?.startsWith('libscif') ? (options.libscif ?? own) : own
+      if (!existsSync(path) || realpathSync(path) !== realpathSync(wanted))
+        throw wrong(file, `it takes ${name} from ${path}, not ${wanted}`)
     }
   }
 }
