@@ -414,6 +414,8 @@ static struct object *locate (uint64_t process, uint64_t id)
     struct object *object = find_object (find_process (process), id);
     if (!object) {
         empty_inbox ();
+        /* Among it may be what processes have left that are long gone. */
+        sweep ();
         object = find_object (find_process (process), id);
     }
     return object;
