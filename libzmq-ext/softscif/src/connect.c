@@ -197,14 +197,16 @@ static int await_answer (struct endpoint *endpoint, int fd)
         const struct timespec pause = {0, 1000000};
         nanosleep (&pause, NULL);
     }
-    return cancel_request (endpoint) ? ECONNREFUSED : 0;
-}
-
-/* The accepter has said yes and takes its hold off the socket just now. */
-static void connected (struct endpoint *endpoint, int fd)
-{
+    if (cancel_request (endpoint))
+        return ECONNREFUSED;
+    /* The accepter takes its hold off the socket just now. */
     struct pollfd p = {fd, POLLOUT, 0};
     poll (&p, 1, HOLD_PATIENCE_MS);
+    return 0;
+}
+
+static void connected (struct endpoint *endpoint)
+{
     endpoint->peer_process = process_find (endpoint->segment->side[1].process);
     process_expect (-1);
     endpoint->state = STATE_CONNECTED;
@@ -225,7 +227,7 @@ static int connect_blocking (struct endpoint *endpoint,
     if (error)
         start_over (endpoint, fd);
     else
-        connected (endpoint, fd);
+        connected (endpoint);
     return error;
 }
 
@@ -258,7 +260,7 @@ static int connect_collect (struct endpoint *endpoint, int fd)
         start_over (endpoint, fd);
         return ECONNREFUSED;
     }
-    connected (endpoint, fd);
+    connected (endpoint);
     return 0;
 }
 
