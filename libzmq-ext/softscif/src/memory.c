@@ -40,6 +40,15 @@ static bool populate (uintptr_t start, size_t len, int advice)
     return madvise ((void *) first, start + len - first, advice) == 0;
 }
 
+/* The page that we are running on needs no question. */
+static bool is_on_this_page (uintptr_t start, size_t len)
+{
+    const uintptr_t page = page_size ();
+    const uintptr_t here = (uintptr_t) __builtin_frame_address (0);
+    return start / page == here / page
+           && (start + len - 1) / page == here / page;
+}
+
 /* rt_sigprocmask copies the set in before it rejects an unknown "how". */
 static bool probe_read (uintptr_t address)
 {
@@ -64,7 +73,7 @@ bool memory_is_readable (const void *address, size_t len)
     const uintptr_t page = page_size ();
     const uintptr_t start = (uintptr_t) address;
     const int saved = errno;
-    if (len == 0)
+    if (len == 0 || is_on_this_page (start, len))
         return true;
     if (start < page || start + len < start)
         return false; /* nothing is mapped at null */
@@ -86,7 +95,7 @@ bool memory_is_writable (void *address, size_t len)
     const uintptr_t page = page_size ();
     const uintptr_t start = (uintptr_t) address;
     const int saved = errno;
-    if (len == 0)
+    if (len == 0 || is_on_this_page (start, len))
         return true;
     if (start < page || start + len < start)
         return false; /* nothing is mapped at null */
