@@ -173,6 +173,7 @@ static void before_fork (void)
 {
     capture_before_fork ();
     pthread_mutex_lock (&table_lock);
+    process_before_fork ();
     for (struct endpoint *e = all; e; e = e->next) {
         e->forked = true;
         if (e->state <= STATE_BOUND && !e->prepared)
@@ -182,6 +183,7 @@ static void before_fork (void)
 
 static void after_fork_in_parent (void)
 {
+    process_end_fork ();
     pthread_mutex_unlock (&table_lock);
     capture_after_fork_in_parent ();
 }
@@ -189,6 +191,7 @@ static void after_fork_in_parent (void)
 /* Only the forking thread lives on: nobody else holds or waits any more. */
 static void after_fork_in_child (void)
 {
+    process_end_fork ();
     pthread_mutex_unlock (&table_lock); /* taken before the fork */
     for (struct endpoint *e = all; e; e = e->next) {
         pthread_mutex_init (&e->lock, NULL);

@@ -321,6 +321,8 @@ void process_introduce (struct process *to);
 int process_send_object (struct process *to, uint64_t object, int fd);
 /* Tells that an object will not be used again. */
 void process_retire_object (struct process *to, uint64_t object);
+void process_before_fork (void);
+void process_end_fork (void); /* in the parent and in the child */
 void process_after_fork (void);
 
 /* Some bytes of an object: mapped, or to be reached through its descriptor. */

@@ -481,6 +481,20 @@ bool process_is_internal (uintptr_t address)
 }
 
 /*
+ * The child must not find the list half changed, nor the lock held by a thread
+ * that it does not have.
+ */
+void process_before_fork (void)
+{
+    pthread_mutex_lock (&lock);
+}
+
+void process_end_fork (void)
+{
+    pthread_mutex_unlock (&lock);
+}
+
+/*
  * The child is a process of its own. What the parent had registered stays
  * reachable under the parent's id, through the inherited descriptors.
  */
