@@ -25,7 +25,9 @@
 #define LEAVES 1024
 
 /* Endpoints without a known descriptor are looked after in batches. */
+/* How many may gather, or for how long, before somebody looks for them. */
 #define ORPHAN_BATCH 64
+#define ORPHAN_MS 100
 
 /* Guards the table, the list and the known_fds of all endpoints. */
 static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -33,6 +35,7 @@ static struct endpoint **table[LEAVES];
 static struct endpoint *all;
 static _Atomic unsigned orphans;
 static _Atomic unsigned orphan_limit = ORPHAN_BATCH;
+static _Atomic int64_t orphans_seen_ms;
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 
 /* ---- the table; table_lock is held ---- */
@@ -151,6 +154,16 @@ static void collect_orphans (void)
     free (list);
 }
 
+/* To look takes a while when there are many descriptors, hence not always. */
+static void collect_orphans_now_and_then (void)
+{
+    const int64_t now = orphans > 0 ? now_ms () : 0;
+    if (orphans >= orphan_limit || now >= orphans_seen_ms + ORPHAN_MS) {
+        orphans_seen_ms = now;
+        collect_orphans ();
+    }
+}
+
 void endpoint_collect_garbage (void)
 {
     pthread_mutex_lock (&table_lock);
@@ -219,8 +232,7 @@ struct endpoint *endpoint_create (int fd)
 {
     struct stat st;
     pthread_once (&fork_once, watch_forks);
-    if (orphans >= orphan_limit)
-        collect_orphans ();
+    collect_orphans_now_and_then ();
     struct endpoint *endpoint = calloc (1, sizeof *endpoint);
     if (!endpoint)
         return NULL;
