@@ -62,8 +62,7 @@ zmq::scif_address_t::scif_address_t () : _node (0), _port (0)
 }
 
 zmq::scif_address_t::scif_address_t (uint16_t node_, uint16_t port_) :
-    _node (node_),
-    _port (port_)
+    _node (node_), _port (port_)
 {
 }
 
@@ -75,7 +74,8 @@ int zmq::scif_address_t::resolve (const char *name_, bool bind_)
     //  Only an address to bind to may leave out the node, or leave the node
     //  or the port open.
     const bool any_node =
-      bind_ && (colon == std::string::npos || name.compare (0, colon, "*") == 0);
+      bind_
+      && (colon == std::string::npos || name.compare (0, colon, "*") == 0);
     const std::string port_name =
       colon == std::string::npos ? name : name.substr (colon + 1);
 

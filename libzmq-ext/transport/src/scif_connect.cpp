@@ -30,8 +30,7 @@ zmq::scif_connect_t::~scif_connect_t ()
         scif_close (_epd);
 }
 
-zmq::scif_connect_t *
-zmq::scif_connect_t::start (const scif_address_t &address_)
+zmq::scif_connect_t *zmq::scif_connect_t::start (const scif_address_t &address_)
 {
     scif_connect_t *self = new (std::nothrow) scif_connect_t (address_);
     alloc_assert (self);

@@ -123,7 +123,9 @@ int zmq::scif_connecter_t::attach_engine (int epd_, uint16_t local_port_)
         scif_close (epd_);
         return -1;
     }
-    scif_stream_t *stream = new (std::nothrow) scif_stream_t (epd_);
+    const bool same_node = _addr->resolved.scif_addr->node () == local_node;
+    scif_stream_t *stream =
+      new (std::nothrow) scif_stream_t (epd_, same_node, options);
     alloc_assert (stream);
     if (stream->get_fd () == retired_fd) {
         delete stream;

@@ -8,9 +8,9 @@
 
 #include "err.hpp"
 
-//  How many times one event may fill the endpoint's queue before the other
-//  endpoints of the I/O thread get their turn.
-static const int max_writes_per_event = 64;
+//  How many times one event may read or write before the other descriptors of
+//  the I/O thread get their turn.
+static const int max_calls_per_event = 64;
 
 zmq::scif_engine_t::scif_engine_t (
   scif_stream_t *stream_,
@@ -21,34 +21,43 @@ zmq::scif_engine_t::scif_engine_t (
     _want_in (false),
     _want_out (false),
     _base_next_msg (NULL),
-    _more (false)
+    _more (false),
+    _destroyed (NULL)
 {
 }
 
 zmq::scif_engine_t::~scif_engine_t ()
 {
+    if (_destroyed)
+        *_destroyed = true;
+
     //  The descriptor that is polled is closed by the base class.
     delete _stream;
 }
 
 void zmq::scif_engine_t::in_event ()
 {
-    //  A hang-up is signalled whether it is asked for or not. If there is
-    //  neither room for input nor anything to write, it has to wait until
-    //  there is, as there may still be data to read.
-    if (!_want_in && !_want_out) {
-        _stream->unwatch ();
-        return;
-    }
+    //  The descriptor tells that something has happened, but not what. That
+    //  the peer has gone is told even if neither reading nor writing is
+    //  wanted, and has to wait until there is room for what it has left.
+    if (!_want_in)
+        _stream->ignore_input ();
 
-    //  The set of descriptors that is polled can't be polled for output, so
-    //  this event may mean either.
+    bool destroyed = false;
+    _destroyed = &destroyed;
+    for (int i = 0; _want_in && i != max_calls_per_event; ++i) {
+        zmtp_engine_t::in_event ();
+        if (destroyed)
+            return;
+        if (_stream->read_is_signalled ())
+            break;
+    }
+    _destroyed = NULL;
+
     if (_want_out)
         out_event ();
-
-    //  This may destroy the engine.
-    if (_want_in)
-        zmtp_engine_t::in_event ();
+    else
+        wake_if_needed ();
 }
 
 void zmq::scif_engine_t::out_event ()
@@ -56,7 +65,7 @@ void zmq::scif_engine_t::out_event ()
     const next_msg_fun_t next_msg_if_written =
       static_cast<next_msg_fun_t> (&scif_engine_t::next_msg_if_written);
 
-    int writes = 0;
+    int calls = 0;
     do {
         if (_next_msg != next_msg_if_written) {
             _base_next_msg = _next_msg;
@@ -64,16 +73,24 @@ void zmq::scif_engine_t::out_event ()
         }
         zmtp_engine_t::out_event ();
     } while (_want_out && _outsize == 0 && _encoder
-             && ++writes != max_writes_per_event);
+             && ++calls != max_calls_per_event);
+
+    wake_if_needed ();
+}
+
+void zmq::scif_engine_t::wake_if_needed ()
+{
+    _stream->wake ((_want_in && !_stream->read_is_signalled ())
+                   || (_want_out && !_stream->write_is_signalled ()));
 }
 
 int zmq::scif_engine_t::next_msg_if_written (msg_t *msg_)
 {
     //  To find that there is no next message since the socket is closed
     //  makes the session destroy the engine, with all that is encoded but not
-    //  written. So look for one only when all is written, or when there is
-    //  one for certain.
-    if (_outsize > 0 && !_more) {
+    //  written. So look for one only when all is written or sure to be so, or
+    //  when there is one for certain.
+    if (_outsize > 0 && !_more && !_stream->has_space (_outsize)) {
         errno = EAGAIN;
         return -1;
     }

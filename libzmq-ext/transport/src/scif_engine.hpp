@@ -39,6 +39,9 @@ class scif_engine_t ZMQ_FINAL : public zmtp_engine_t
   private:
     typedef int (stream_engine_base_t::*next_msg_fun_t) (msg_t *);
 
+    //  Has the descriptor signal at once if nothing else is going to.
+    void wake_if_needed ();
+
     //  Stands in for the base class's function that gets the next message
     //  to encode, and calls it only when nothing can get lost by that.
     int next_msg_if_written (msg_t *msg_);
@@ -54,6 +57,9 @@ class scif_engine_t ZMQ_FINAL : public zmtp_engine_t
 
     //  True iff the last message got was not the last part of a message.
     bool _more;
+
+    //  Set by the destructor, for in_event to know; NULL outside of it.
+    bool *_destroyed;
 
     ZMQ_NON_COPYABLE_NOR_MOVABLE (scif_engine_t)
 };

@@ -25,8 +25,7 @@
 zmq::scif_listener_t::scif_listener_t (io_thread_t *io_thread_,
                                        socket_base_t *socket_,
                                        const options_t &options_) :
-    stream_listener_base_t (io_thread_, socket_, options_),
-    _epd (-1)
+    stream_listener_base_t (io_thread_, socket_, options_), _epd (-1)
 {
 }
 
@@ -138,7 +137,9 @@ int zmq::scif_listener_t::accept (scif_address_t *peer_) const
 
 int zmq::scif_listener_t::create_session (int epd_, const scif_address_t &peer_)
 {
-    scif_stream_t *stream = new (std::nothrow) scif_stream_t (epd_);
+    const bool same_node = peer_.node () == _address.node ();
+    scif_stream_t *stream =
+      new (std::nothrow) scif_stream_t (epd_, same_node, options);
     alloc_assert (stream);
     if (stream->get_fd () == retired_fd) {
         delete stream;
