@@ -339,8 +339,10 @@ static void added_before_connect_is_dead (void)
         CHECK (wait_for (set, ABSENT_MS) == 0);
         CHECK (control (set, EPOLL_CTL_DEL, pair.connecter, 0) == 0);
         CHECK (control (set, EPOLL_CTL_ADD, pair.connecter, EPOLLIN) == 0);
+        CHECK_WOKEN (set, EPOLLIN);
     }
-    CHECK_WOKEN (set, EPOLLIN);
+    /* A libscif made of sockets may wake it or not: to find a free port it may
+       have to put another socket in the place of the first. */
     close (set);
     close_pair (&pair);
 }
