@@ -129,6 +129,8 @@ struct conf_options {
     double timeout;       /* seconds that one case may take */
     int jobs;             /* cases at a time, slow ones not counted */
     long floor;           /* fewer cases that ran than this is a failure */
+    const char *deviation; /* "fact title" of the case that this libscif is known
+                              to fail, or null */
     bool quirks;          /* run the DANGEROUS cases too */
     bool list;            /* print the cases, run nothing */
     bool foreground;      /* run the one selected case in this process */

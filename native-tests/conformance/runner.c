@@ -291,17 +291,34 @@ static const char *quirk_label (const struct run *run)
     return " (quirk: reproduced)";
 }
 
-static void report (const struct run *run, size_t number)
+static bool is_deviation (const struct run *run,
+                          const struct conf_options *options)
+{
+    const char *fact = run->conf_case->fact;
+    const size_t n = strlen (fact);
+    return options->deviation && !strncmp (options->deviation, fact, n)
+           && options->deviation[n] == ' '
+           && !strcmp (options->deviation + n + 1, run->conf_case->title);
+}
+
+static void report (const struct run *run, size_t number, bool deviation)
 {
     const struct conf_case *c = run->conf_case;
     const char *line, *end;
-    printf ("%sok %zu - %s %s", run->verdict == FAILED ? "not " : "", number,
+    /* One that holds after all is no longer to be called a deviation. */
+    const bool held_after_all = deviation && run->verdict == PASSED;
+    printf ("%sok %zu - %s %s",
+            run->verdict == FAILED || held_after_all ? "not " : "", number,
             c->fact, c->title);
     if (run->verdict == SKIPPED)
         printf (" # SKIP %s", run->skipped);
     else if (run->verdict == PASSED)
         printf ("%s", quirk_label (run));
+    if (deviation && run->verdict == FAILED)
+        printf (" # TODO a known deviation of this libscif");
     printf ("\n");
+    if (held_after_all)
+        printf ("# held, although given as a deviation\n");
     if (run->ending[0])
         printf ("# %s\n", run->ending);
     for (line = run->text; line && *line; line = *end ? end + 1 : end) {
@@ -391,8 +408,8 @@ static void pause_for_output (struct run *runs, size_t count)
     free (polled);
 }
 
-static void run_all (struct run *runs, size_t count, double timeout, int jobs,
-                     bool printed)
+static void run_all (struct run *runs, size_t count, int jobs,
+                     const struct conf_options *options, bool printed)
 {
     size_t reported = 0, i;
     while (reported < count && !interrupted) {
@@ -400,10 +417,11 @@ static void run_all (struct run *runs, size_t count, double timeout, int jobs,
         pause_for_output (runs, count);
         for (i = 0; i < count; i++)
             if (runs[i].state == RUNNING || runs[i].state == KILLED)
-                watch (&runs[i], timeout);
+                watch (&runs[i], options->timeout);
         while (reported < count && runs[reported].state == ENDED) {
             if (printed)
-                report (&runs[reported], reported + 1);
+                report (&runs[reported], reported + 1,
+                        is_deviation (&runs[reported], options));
             reported++;
         }
     }
@@ -423,7 +441,7 @@ static bool preflight_holds (const struct conf_options *options)
     const struct conf_case c = {"0", "preflight", __FILE__, __LINE__, 0,
                                 options->preflight, 0};
     struct run run = {.conf_case = &c, .out = -1};
-    run_all (&run, 1, options->timeout, 1, false);
+    run_all (&run, 1, 1, options, false);
     if (interrupted || run.verdict == PASSED) {
         free (run.text);
         return true;
@@ -440,16 +458,21 @@ static int summary (const struct run *runs, size_t count,
                     const struct conf_options *options)
 {
     long passed = 0, failed = 0, skipped = 0, reproduced = 0, optional = 0;
+    long deviated = 0;
     size_t i;
     for (i = 0; i < count; i++) {
-        passed += runs[i].verdict == PASSED;
-        failed += runs[i].verdict == FAILED;
+        const bool deviation = is_deviation (&runs[i], options);
+        const bool held = runs[i].verdict == PASSED;
+        passed += held && !deviation;
+        failed += deviation ? held : runs[i].verdict == FAILED;
+        deviated += deviation && runs[i].verdict == FAILED;
         skipped += runs[i].verdict == SKIPPED;
         reproduced += runs[i].seen;
         optional += runs[i].seen + runs[i].unseen;
     }
-    printf ("# ran %ld of %zu cases: %ld held, %ld failed; %ld skipped\n",
-            passed + failed, count, passed, failed, skipped);
+    printf ("# ran %ld of %zu cases: %ld held, %ld failed; %ld skipped, "
+            "%ld known deviations\n",
+            passed + failed, count, passed, failed, skipped, deviated);
     printf ("# optional observations: %ld of %ld reproduced\n", reproduced,
             optional);
     if (passed + failed < options->floor) {
@@ -484,7 +507,7 @@ static int run_selected (const struct conf_case **chosen, size_t count,
         }
     }
     printf ("1..%zu\n", count);
-    run_all (runs, count, options->timeout, options->jobs, true);
+    run_all (runs, count, options->jobs, options, true);
     if (interrupted) {
         printf ("Bail out! interrupted\n");
         code = 128 + interrupted;

@@ -12,6 +12,9 @@ const sanitizerEnv = {
 /** Scenarios that there are at least. */
 const transportFloor = 125
 
+/** The one fact that SoftSCIF is known to depart from; docs/softscif.md says why. */
+const softscifDeviation = '2.4 EPOLLET: another event per message while earlier ones are unread'
+
 /** Scenarios that need libzmq's draft API, and are skipped without it. */
 const draftScenarios = 1
 
@@ -60,7 +63,13 @@ export const prefixStages: readonly Stage[] = [
       const buildDir = await buildCmake(context, 'native-tests/conformance', 'conformance', {
         SCIF_PREFIX: join(context.out, 'prefix'),
       })
-      return tapProgram(context, [join(buildDir, 'scif-conformance'), '--floor', '250'])
+      return tapProgram(context, [
+        join(buildDir, 'scif-conformance'),
+        '--floor',
+        '250',
+        '--deviation',
+        softscifDeviation,
+      ])
     },
   },
   {

@@ -296,6 +296,7 @@ int zmq::scif_stream_t::open ()
         else {
             _state = endpoint_mode;
             unmap_peer ();
+            free_region ();
         }
         update_events ();
     }
@@ -352,7 +353,9 @@ int zmq::scif_stream_t::read_ring (void *data_, size_t size_)
     _read_is_signalled = false;
     while (true) {
         const int rc = _ring.read (data_, size_);
-        if (rc != 0) {
+        if (rc == -1)
+            return -1;
+        if (rc > 0) {
             ring_bell ();
             return rc;
         }
