@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 import { join } from 'node:path'
-import { buildCmake, ctest, tapProgram } from './native.ts'
+import type { Env } from '../system/run.ts'
+import { testedRelease } from './build-script.ts'
+import { buildCmake, ctest, installCmake, tapProgram } from './native.ts'
 import type { Stage, StageContext } from './stage.ts'
 
 /** Sanitizers that stop at the first finding, so that none is overlooked. */
@@ -11,6 +13,9 @@ const sanitizerEnv = {
 
 /** Scenarios that there are at least. */
 const transportFloor = 125
+
+/** What makes SoftSCIF refuse to register memory, as the driver does beyond the limit. */
+const withoutMemory = { SOFTSCIF_FAULTS: 'register=ENOMEM' }
 
 /** The one fact that SoftSCIF is known to depart from; docs/softscif.md says why. */
 const softscifDeviation = '2.4 EPOLLET: another event per message while earlier ones are unread'
@@ -87,20 +92,36 @@ export const prefixStages: readonly Stage[] = [
       ),
   },
   {
-    id: 'transport',
-    title: 'The transport: scenarios over scif://',
-    floor: transportFloor,
-    minutes: 15,
+    id: 'ring',
+    title: 'The ring, the stream and the address by themselves, with fuzzing',
+    floor: 10,
+    minutes: 6,
+    after: ['build'],
+    run: async (context) => ctest(context, await buildRing(context, 'prefix', '')),
+  },
+  {
+    id: 'ring-threads',
+    title: 'The same under ThreadSanitizer',
+    floor: 10,
+    minutes: 8,
     after: ['build'],
     run: async (context) => {
-      const buildDir = await buildTransport(context, 'prefix')
-      return tapProgram(context, [
-        join(buildDir, 'transport-tests'),
-        '--expect',
-        String(transportFloor),
-      ])
+      const name = 'softscif-thread'
+      const softscif = await buildCmake(context, 'libzmq-ext/softscif', name, {
+        SOFTSCIF_SANITIZE: 'thread',
+        CMAKE_INSTALL_PREFIX: join(context.out, `${name}-prefix`),
+      })
+      await installCmake(context, softscif)
+      return ctest(context, await buildRing(context, `${name}-prefix`, 'thread'))
     },
   },
+  transportStage('transport', 'scenarios over scif://, in each other’s memory'),
+  transportStage('transport-messages', 'the same through the endpoints, as no memory can be had', {
+    env: withoutMemory,
+  }),
+  transportStage('transport-mixed', 'the same with ends of both kinds, which have to agree', {
+    options: ['--peer-env', 'SOFTSCIF_FAULTS=register=EAGAIN'],
+  }),
   {
     id: 'transport-strict',
     title: 'The transport: the same with the draft API, on endpoints that are no sockets',
@@ -117,6 +138,32 @@ export const prefixStages: readonly Stage[] = [
     },
   },
 ]
+
+function buildRing(context: StageContext, scif: string, sanitizer: string): Promise<string> {
+  return buildCmake(context, 'native-tests/ring', `ring-${scif}`, {
+    ZMQ_SRC: join(context.out, 'work', `libzmq-${testedRelease}`),
+    SCIF_PREFIX: join(context.out, scif),
+    RING_SANITIZE: sanitizer,
+  })
+}
+
+function transportStage(
+  id: string,
+  what: string,
+  { options = [], env = {} }: { options?: readonly string[]; env?: Env } = {},
+): Stage {
+  return {
+    id,
+    title: `The transport: ${what}`,
+    floor: transportFloor,
+    minutes: 15,
+    after: ['build'],
+    run: async (context) => {
+      const program = join(await buildTransport(context, 'prefix'), 'transport-tests')
+      return tapProgram(context, [program, '--expect', String(transportFloor), ...options], env)
+    },
+  }
+}
 
 function buildTransport(context: StageContext, prefix: string): Promise<string> {
   return buildCmake(context, 'native-tests/transport', `transport-${prefix}`, {

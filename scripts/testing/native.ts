@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { run, runOrFail } from '../system/run.ts'
+import { type Env, run, runOrFail } from '../system/run.ts'
 import { buildEnv } from '../toolchain/compiler.ts'
 import { type Counts, parseCtest, parseTap } from './counts.ts'
 import type { StageContext } from './stage.ts'
@@ -29,6 +29,18 @@ export async function buildCmake(
   return buildDir
 }
 
+/** Installs what buildCmake has built. */
+export async function installCmake(context: StageContext, buildDir: string): Promise<void> {
+  const { env, signal, logFile } = context
+  await runOrFail(['cmake', '--install', buildDir], {
+    cwd: buildDir,
+    env,
+    signal,
+    logFile,
+    what: `Installing ${buildDir}`,
+  })
+}
+
 /** Runs the tests of a build folder, one after the other: they measure time. */
 export async function ctest(context: StageContext, buildDir: string): Promise<Counts> {
   const { env, signal, logFile, progress } = context
@@ -46,7 +58,7 @@ export async function ctest(context: StageContext, buildDir: string): Promise<Co
 export async function tapProgram(
   context: StageContext,
   argv: readonly string[],
-  more: Record<string, string> = {},
+  more: Env = {},
 ): Promise<Counts> {
   const { out, env, signal, logFile, progress } = context
   const result = await run(argv, {
