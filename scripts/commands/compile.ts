@@ -166,6 +166,11 @@ export const compile: Command = {
   },
 }
 
+/** "4.3.4", or "4.3.6 (master)" where the release goes by another name. */
+function versionOf(version: string, release: string): string {
+  return version === release ? version : `${version} (${release})`
+}
+
 /** What was built, from which source and with which libscif, as lines for people. */
 export function builtFacts(artifacts: Artifacts): [string, string][] {
   const built = need(artifacts, 'built')
@@ -174,7 +179,7 @@ export function builtFacts(artifacts: Artifacts): [string, string][] {
   const { kind, version, device } = built.scif
   const kinds = { soft: 'SoftSCIF', real: `of ${built.scif.prefix}`, none: 'none' }
   return [
-    ['libzmq', `${built.zmqVersion} (${work.release}), tree ${work.tree.slice(0, 12)}`],
+    ['libzmq', `${versionOf(built.zmqVersion, work.release)}, tree ${work.tree.slice(0, 12)}`],
     ['source', `${source.route}${source.cached ? ', from the cache' : ''}`],
     ['series', `${work.commits.length} commits, ${work.seriesHash.slice(0, 12)}`],
     ['libscif', [kinds[kind], version, device].filter(Boolean).join(', ')],
