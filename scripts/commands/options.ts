@@ -2,6 +2,7 @@
 import { resolve } from 'node:path'
 import type { Context } from '../system/context.ts'
 import { ExitCode, UserError } from '../ui/errors.ts'
+import { parseSource } from '../upstream/source.ts'
 import type { SourceSpec } from '../upstream/types.ts'
 import type { BuildSystem, CommandOption, GlobalOptions, ScifSpec } from './command.ts'
 
@@ -46,7 +47,7 @@ export function readGlobalOptions(
   return {
     options: {
       ...(release === undefined ? {} : { release: parseRelease(release) }),
-      source: parseSource(text('source') ?? 'auto', defaults.cwd),
+      source: readSource(text('source') ?? 'auto', defaults.cwd),
       scif: parseScif(text('scif') ?? 'auto', defaults.cwd),
       buildSystem: parseBuildSystem(text('build-system') ?? 'autotools'),
       yes: values.yes === true,
@@ -73,20 +74,13 @@ export function parseRelease(text: string): string {
   return text.replace(/^v(?=\d+\.\d+\.\d+$)/, '')
 }
 
-export function parseSource(text: string, cwd: string): SourceSpec {
-  if (text === 'auto' || text === 'github' || text === 'debian') return { kind: text }
-  const [, kind, rest] = /^(git|dir):(.+)$/.exec(text) ?? []
-  if (kind === 'dir' && rest) return { kind, path: resolve(cwd, rest) }
-  if (kind === 'git' && rest) return { kind, url: isUrl(rest) ? rest : resolve(cwd, rest) }
-  throw wrong(
-    `--source ${JSON.stringify(text)} is not a route.`,
-    'Give auto, github, debian, git:<url or path> or dir:<path of a tree or tarball>.',
-  )
-}
-
-/** A scheme, or git's short form user@host:path. */
-function isUrl(text: string): boolean {
-  return /^[a-z][a-z0-9+.-]*:\/\//i.test(text) || /^[\w.-]+@[\w.-]+:/.test(text)
+function readSource(text: string, cwd: string): SourceSpec {
+  try {
+    return parseSource(text, cwd)
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error
+    throw wrong(`--source ${JSON.stringify(text)} is not a route: ${error.message}`, error.hint)
+  }
 }
 
 export function parseScif(text: string, cwd: string): ScifSpec {
