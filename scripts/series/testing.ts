@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join, resolve, sep } from 'node:path'
 import { gitTry } from '../system/git.ts'
 import type { Env } from '../system/run.ts'
+import { within } from '../system/within.ts'
 import type { FetchedSource } from '../upstream/types.ts'
 import { type ApplyOptions, applySeries } from './apply.ts'
 import { type ExportOptions, type ExportReport, exportSeries } from './export.ts'
@@ -11,6 +12,8 @@ import { findFiles } from './inputs.ts'
 import { loadSeries } from './manifest.ts'
 import { type ResumeOptions, resumeSeries } from './resume.ts'
 import type { AppliedTree } from './types.ts'
+
+export { within }
 
 /** A small libzmq, a series for it and a place for work trees, in a temporary folder. */
 export interface Lab {
@@ -50,15 +53,6 @@ export async function inLab(work: (lab: Lab) => Promise<void>): Promise<void> {
   } finally {
     await rm(dir, { recursive: true, force: true })
   }
-}
-
-/** Fails when the promise takes longer. */
-export async function within<T>(milliseconds: number, promise: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`not done in ${milliseconds} ms`)), milliseconds)
-  })
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer))
 }
 
 /** The error that the work ends with; it is a failure of the test when there is none. */

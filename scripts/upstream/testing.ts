@@ -7,11 +7,14 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { gitTry } from '../system/git.ts'
 import type { Env } from '../system/run.ts'
+import { within } from '../system/within.ts'
 import { UserError } from '../ui/errors.ts'
 import type { Cache } from './cache.ts'
 import { type FetchRequest, fetchUpstream } from './fetch.ts'
 import type { Release } from './releases.ts'
 import type { FetchedSource } from './types.ts'
+
+export { within }
 
 /** A repository that looks like libzmq's, with its pins, and a cache, in a temporary folder. */
 export interface Lab {
@@ -48,15 +51,6 @@ export async function inLab(work: (lab: Lab) => Promise<void>): Promise<void> {
     abort.abort()
     await rm(dir, { recursive: true, force: true, maxRetries: 5 })
   }
-}
-
-/** Fails when the promise takes longer. */
-export async function within<T>(milliseconds: number, promise: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`not done in ${milliseconds} ms`)), milliseconds)
-  })
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer))
 }
 
 /** The UserError that the work ends with; anything else is a failure of the test. */
