@@ -103,7 +103,7 @@ export async function buildLibzmq(
 
   const generated =
     build.buildSystem === 'autotools' &&
-    (await autogen(build.source.dir, options('autogen', 5 * minute), handle))
+    (await generateConfigure(build.source.dir, options('autogen', 5 * minute), handle))
   const configured = join(
     buildDir,
     build.buildSystem === 'cmake' ? 'CMakeCache.txt' : 'config.status',
@@ -157,10 +157,10 @@ function ccacheEnv(buildDir: string): Record<string, string> {
  * already from the same inputs.
  * @returns whether it was generated anew
  */
-async function autogen(
+export async function generateConfigure(
   dir: string,
   options: Pick<RunOptions, 'env' | 'signal' | 'timeout' | 'logFile'>,
-  handle: StepHandle,
+  handle: Pick<StepHandle, 'progress'>,
 ): Promise<boolean> {
   const stamp = join(dir, autogenStamp)
   const inputs = { files: hashFiles(dir, autogenInputs) }

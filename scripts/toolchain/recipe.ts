@@ -35,6 +35,8 @@ export interface BuildPlan {
   drafts: boolean
   compilers: Compilers
   jobs: number
+  /** Further arguments of configure or cmake; on an option that is there already they win. */
+  more?: readonly string[]
 }
 
 /** One command of a build, and where it runs. */
@@ -101,6 +103,7 @@ export function autotools(plan: BuildPlan): Recipe {
         `CXXFLAGS=${compileFlags}`,
         // Make takes one dollar away, the shell the backslash.
         `LDFLAGS=-Wl,-rpath,${runPath(scif).replace('$', () => '\\$$')}`,
+        ...(plan.more ?? []),
       ],
       cwd: buildDir,
     },
@@ -167,6 +170,7 @@ export function cmake(plan: BuildPlan): Recipe {
           BUILD_STATIC: 'OFF',
           ENABLE_CPACK: 'OFF',
         }),
+        ...(plan.more ?? []),
       ],
       cwd: buildDir,
     },
