@@ -108,7 +108,13 @@ int zmq::scif_engine_t::next_msg_if_written (msg_t *msg_)
 
 int zmq::scif_engine_t::read (void *data_, size_t size_)
 {
-    return _stream->read (data_, size_);
+    const int rc = _stream->read (data_, size_);
+
+    //  SCIF has one error for every end of a connection. The monitors of the
+    //  other transports tell of the end of a stream by this one.
+    if (rc == -1 && errno == ECONNRESET)
+        errno = EPIPE;
+    return rc;
 }
 
 int zmq::scif_engine_t::write (const void *data_, size_t size_)
