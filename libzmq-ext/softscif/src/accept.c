@@ -129,7 +129,7 @@ static bool grant (const struct endpoint *listener,
     struct segment *segment =
       wire_user_is_welcome (fd) ? receive_greeting (fd, &process) : NULL;
     struct endpoint *endpoint = NULL;
-    if (segment && process && !is_stale (segment, fd) && tokens_prepare (fd)
+    if (segment && process && !is_stale (segment, fd) && tokens_prepare (fd, true)
         && process_self ())
         endpoint = endpoint_create (fd);
     if (!endpoint) {
@@ -140,6 +140,7 @@ static bool grant (const struct endpoint *listener,
     }
     process_introduce (process);
     segment_init_side (segment, 1);
+    segment->side[1].send.wide = 1;
     segment->side[1].process = process_id (process_self ());
     endpoint->peer_process = process;
     uint32_t expected = REQUEST_WAITING;

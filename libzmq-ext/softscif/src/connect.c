@@ -145,7 +145,7 @@ static int send_request (struct endpoint *endpoint,
     segment->born_ms = now_ms ();
     segment->timeout_ms = config_get ()->connect_timeout_ms;
 
-    int error = tokens_prepare (fd) ? port_dial (fd, dst) : EBADF;
+    int error = tokens_prepare (fd, false) ? port_dial (fd, dst) : EBADF;
     if (error) {
         segment_unmap (segment);
         close (segment_fd);
@@ -205,10 +205,11 @@ static int await_answer (struct endpoint *endpoint, int fd)
     return 0;
 }
 
-static void connected (struct endpoint *endpoint)
+static void connected (struct endpoint *endpoint, int fd)
 {
     endpoint->peer_process = process_find (endpoint->segment->side[1].process);
     process_expect (-1);
+    queue_open (endpoint, fd);
     endpoint->state = STATE_CONNECTED;
 }
 
@@ -227,7 +228,7 @@ static int connect_blocking (struct endpoint *endpoint,
     if (error)
         start_over (endpoint, fd);
     else
-        connected (endpoint);
+        connected (endpoint, fd);
     return error;
 }
 
@@ -260,7 +261,7 @@ static int connect_collect (struct endpoint *endpoint, int fd)
         start_over (endpoint, fd);
         return ECONNREFUSED;
     }
-    connected (endpoint);
+    connected (endpoint, fd);
     return 0;
 }
 

@@ -46,10 +46,10 @@ bool config_may_use_admin_ports (void);
 /* ---- shared segment of a connection (segment.c) ---- */
 
 #define SEGMENT_MAGIC 0x53434946u
-#define SEGMENT_VERSION 1u
+#define SEGMENT_VERSION 2u
 #define QUEUE_SIZE 4096u              /* bytes in a ring, a power of two */
 #define QUEUE_CAPACITY (QUEUE_SIZE - 1u)
-#define TOKENS_MAX 16u                /* in a socket at a time */
+#define TOKENS_MAX 16u                /* to fill a narrow socket at most */
 
 /* Life of a connection request; leaves REQUEST_WAITING exactly once. */
 enum request_state
@@ -66,6 +66,7 @@ struct turnstile
     pthread_mutex_t turn; /* held through a whole blocking transfer */
     uint32_t blocked;     /* a blocking transfer is between two copies */
     uint32_t owed;        /* tokens consumed from the ring, not the socket */
+    uint32_t wide;        /* the socket may have its wide send buffer */
 };
 
 /*
@@ -113,8 +114,9 @@ struct segment_side
 
 /*
  * A byte queue. positions holds the free running write position in its upper
- * and the read position in its lower half, so that each step is one atomic
- * operation and the fill level before and after it is known exactly.
+ * 16 bits, the read position in the next 16 and the number of tokens in the
+ * lower half, so that each step is one atomic operation, and everything before
+ * and after it is known exactly.
  */
 struct queue
 {
@@ -127,7 +129,7 @@ struct segment
     uint32_t magic;
     uint32_t version;
     uint32_t size;   /* of the whole segment, bytes */
-    uint32_t tokens; /* tokens in a socket that make it unwritable */
+    uint32_t tokens; /* tokens that make a narrow socket unwritable */
     uint16_t node;   /* address of the connecter */
     uint16_t port;
     uint16_t peer_node; /* address of the listener */
@@ -273,13 +275,20 @@ void port_after_fork (void);
 
 /* ---- byte queues and their tokens (queue.c) ---- */
 
-/* Prepares a socket so that tokens steer its writability; false and errno. */
-bool tokens_prepare (int fd);
+/*
+ * Gives a socket its narrow or wide send buffer, so that tokens steer its
+ * writability; false and errno.
+ */
+bool tokens_prepare (int fd, bool wide);
+/* Number of tokens that make a narrow socket unwritable. */
 uint32_t tokens_when_full (void);
 /* Sends n tokens; 0, or errno when the peer has gone. */
 int tokens_send (int fd, uint32_t n);
 /* Takes up to n tokens without waiting; returns how many. */
 uint32_t tokens_take (int fd, uint32_t n);
+
+/* Makes a connection's socket ready for the tokens of many messages. */
+void queue_open (struct endpoint *endpoint, int fd);
 
 /*
  * Moves up to len bytes without waiting; the caller holds the turnstile lock.

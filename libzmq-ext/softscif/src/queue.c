@@ -3,17 +3,25 @@
  * Byte queues, and the tokens that make the socket's readiness follow them.
  *
  * The writer of a queue puts tokens (single bytes) into the socket, the reader
- * takes them out. How many there are depends on the fill level only:
+ * takes them out:
  *
- *   empty    none     the reader's descriptor is not readable
- *   between  one      readable; the writer's descriptor is writable
- *   full     several  as many as it takes to make the writer's unwritable
+ *   empty    none             the reader's descriptor is not readable
+ *   between  one or more      readable; the writer's descriptor is writable
+ *   full     several, narrow  as many as make the writer's unwritable
  *
- * Each step changes the fill level by one atomic operation, whose old value
- * tells which tokens it has to send or take. Nothing is locked against the
- * peer, so no peer can be waited for. The writer sends just after its step; a
- * reader that gets there first waits a moment for the token, and remembers it
- * as owed should the writer have been stopped or killed in between.
+ * Each write puts in a token, also when there is one, as it is the arrival of
+ * a token that gives an edge-triggered epoll set its event. The socket stays
+ * writable, for it has a send buffer so wide that it takes many to fill it;
+ * when they come near to that, no more are sent until the reader takes some.
+ * When the queue gets full the writer makes the send buffer narrow, and the
+ * reader then leaves a single token, which a narrow socket has room for.
+ *
+ * Each step changes the fill level and the number of tokens by one atomic
+ * operation, whose old value tells which tokens it has to send or take. Nothing
+ * is locked against the peer, so no peer can be waited for. The writer sends
+ * just after its step; a reader that gets there first waits a moment for the
+ * token, and remembers it as owed should the writer have been stopped or
+ * killed in between.
  */
 #include <errno.h>
 #include <poll.h>
@@ -27,19 +35,26 @@
 
 #define TOKEN_PATIENCE 200 /* yields before a token is taken to be late */
 
-static int send_buffer;
+/* Asks for a socket that holds a token for each byte of a queue. */
+#define WIDE_BUFFER (8 << 20)
+
+static int narrow_buffer;
 static uint32_t full_tokens;
+static uint32_t wide_tokens; /* a wide socket is writable with so many */
 static pthread_once_t calibrate_once = PTHREAD_ONCE_INIT;
 
-/* Number of one-byte sends that make a socket with this buffer unwritable. */
-static uint32_t count_until_unwritable (int buffer)
+/*
+ * Number of one-byte sends that make a socket with this buffer unwritable, at
+ * most limit.
+ */
+static uint32_t count_until_unwritable (int buffer, uint32_t limit)
 {
     int pair[2];
     uint32_t n = 0;
     if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
         return 0;
     setsockopt (pair[0], SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
-    for (; n < TOKENS_MAX; n++) {
+    for (; n < limit; n++) {
         struct pollfd p = {pair[0], POLLOUT, 0};
         poll (&p, 1, 0);
         if ((p.revents & POLLOUT) == 0)
@@ -53,18 +68,21 @@ static uint32_t count_until_unwritable (int buffer)
 }
 
 /*
- * What a byte in flight costs depends on the kernel. The smallest buffer that
- * is still writable with one token in it is the one to use.
+ * What a byte in flight costs depends on the kernel, how wide a buffer may be
+ * on its settings. The smallest buffer that is still writable with one token
+ * in it is the narrow one.
  */
 static void calibrate (void)
 {
-    for (send_buffer = 1; send_buffer < 65536; send_buffer += 256) {
-        full_tokens = count_until_unwritable (send_buffer);
+    for (narrow_buffer = 1; narrow_buffer < 65536; narrow_buffer += 256) {
+        full_tokens = count_until_unwritable (narrow_buffer, TOKENS_MAX);
         if (full_tokens != 1)
             break;
     }
     if (full_tokens < 2) /* no descriptors left: what current kernels give */
         full_tokens = 2;
+    const uint32_t n = count_until_unwritable (WIDE_BUFFER, QUEUE_CAPACITY);
+    wide_tokens = n > 1 ? n - 1 : 1;
 }
 
 uint32_t tokens_when_full (void)
@@ -73,12 +91,11 @@ uint32_t tokens_when_full (void)
     return full_tokens;
 }
 
-bool tokens_prepare (int fd)
+bool tokens_prepare (int fd, bool wide)
 {
     tokens_when_full ();
-    return setsockopt (fd, SOL_SOCKET, SO_SNDBUF, &send_buffer,
-                       sizeof send_buffer)
-           == 0;
+    const int size = wide ? WIDE_BUFFER : narrow_buffer;
+    return setsockopt (fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size) == 0;
 }
 
 int tokens_send (int fd, uint32_t n)
@@ -100,7 +117,7 @@ int tokens_send (int fd, uint32_t n)
 
 uint32_t tokens_take (int fd, uint32_t n)
 {
-    char sink[TOKENS_MAX];
+    char sink[512];
     uint32_t taken = 0;
     while (taken < n) {
         const uint32_t want = n - taken;
@@ -117,7 +134,12 @@ uint32_t tokens_take (int fd, uint32_t n)
 
 static uint32_t used_of (uint64_t positions)
 {
-    return (uint32_t) (positions >> 32) - (uint32_t) positions;
+    return (uint16_t) ((positions >> 48) - (positions >> 32));
+}
+
+static uint32_t tokens_of (uint64_t positions)
+{
+    return (uint32_t) positions;
 }
 
 uint32_t queue_used (const struct queue *queue)
@@ -125,22 +147,49 @@ uint32_t queue_used (const struct queue *queue)
     return used_of (atomic_load (&queue->positions));
 }
 
-static uint32_t level (const struct segment *segment, uint32_t used)
+/* True for what only a peer that writes nonsense can have left. */
+static bool is_corrupt (uint64_t positions)
 {
-    return used == 0 ? 0 : used < QUEUE_CAPACITY ? 1 : segment->tokens;
+    return used_of (positions) > QUEUE_CAPACITY
+           || tokens_of (positions) > QUEUE_CAPACITY + TOKENS_MAX;
 }
 
-/* Moves the write or read position on; returns the fill level before. */
-static uint32_t advance (struct queue *queue, uint32_t written, uint32_t read)
+/* Moves the write position on; returns the positions before. */
+static uint64_t
+advance_write (struct queue *queue, uint32_t n, uint32_t full, uint32_t *due)
 {
     uint64_t old = atomic_load (&queue->positions);
     uint64_t new;
     do {
-        const uint32_t head = (uint32_t) (old >> 32) + written;
-        const uint32_t tail = (uint32_t) old + read;
-        new = (uint64_t) head << 32 | tail;
+        const uint32_t tokens = tokens_of (old);
+        if (used_of (old) + n >= QUEUE_CAPACITY)
+            *due = tokens + 1 < full ? full - tokens : 1;
+        else
+            *due = tokens < wide_tokens;
+        new = (old + ((uint64_t) n << 48)) + *due;
     } while (!atomic_compare_exchange_weak (&queue->positions, &old, new));
-    return used_of (old);
+    return old;
+}
+
+/* Moves the read position on; returns the tokens to take. */
+static uint32_t advance_read (struct queue *queue, uint32_t n)
+{
+    uint64_t old = atomic_load (&queue->positions);
+    uint64_t new;
+    uint32_t due;
+    do {
+        const uint32_t used = used_of (old);
+        const uint32_t tokens = tokens_of (old);
+        const uint32_t tail = (uint16_t) ((old >> 32) + n);
+        if (used <= n)
+            due = tokens;
+        else if (used >= QUEUE_CAPACITY || tokens > wide_tokens / 2)
+            due = tokens > 1 ? tokens - 1 : 0;
+        else
+            due = 0;
+        new = (old >> 48 << 48) | (uint64_t) tail << 32 | (tokens - due);
+    } while (!atomic_compare_exchange_weak (&queue->positions, &old, new));
+    return due;
 }
 
 /* A send of nothing fails exactly when the other end is gone. */
@@ -155,36 +204,62 @@ static int reset (void)
     return -1;
 }
 
+/* The flag is set whenever the buffer may be wide, also if we get killed. */
+static void set_width (struct turnstile *mine, int fd, bool wide)
+{
+    if ((mine->wide != 0) == wide)
+        return;
+    mine->wide = 1;
+    tokens_prepare (fd, wide);
+    mine->wide = wide;
+}
+
+void queue_open (struct endpoint *endpoint, int fd)
+{
+    struct segment *segment = endpoint->segment;
+    struct turnstile *mine = &segment->side[endpoint->side].send;
+    robust_lock (&mine->lock);
+    /* One may send as soon as the peer has accepted, and fill it. */
+    if (queue_used (&segment->queue[endpoint->side]) < QUEUE_CAPACITY)
+        set_width (mine, fd, true);
+    pthread_mutex_unlock (&mine->lock);
+}
+
 int queue_write (struct endpoint *endpoint, int fd, const void *from, int len)
 {
     struct segment *segment = endpoint->segment;
+    struct turnstile *mine = &segment->side[endpoint->side].send;
     struct queue *queue = &segment->queue[endpoint->side];
     const uint64_t positions = atomic_load (&queue->positions);
-    const uint32_t used = used_of (positions);
-    if (used > QUEUE_CAPACITY)
+    if (is_corrupt (positions))
         return reset ();
-    /* On an empty queue the token that follows finds out by itself. */
-    if (used > 0 && peer_is_gone (fd))
-        return reset ();
-
-    const uint32_t room = QUEUE_CAPACITY - used;
+    const uint32_t room = QUEUE_CAPACITY - used_of (positions);
     const uint32_t n = (uint32_t) len < room ? (uint32_t) len : room;
-    if (n == 0)
+    /* Where a token follows, it finds out by itself. */
+    if ((n == 0 || tokens_of (positions) >= wide_tokens) && peer_is_gone (fd))
+        return reset ();
+    if (n == 0) {
+        set_width (mine, fd, false); /* whoever filled it may be dead */
         return 0;
+    }
     if (!memory_is_readable (from, n)) {
         errno = EFAULT;
         return -1;
     }
-    const uint32_t at = (uint32_t) (positions >> 32) % QUEUE_SIZE;
+    const uint32_t at = (uint32_t) (positions >> 48) % QUEUE_SIZE;
     const uint32_t first = n < QUEUE_SIZE - at ? n : QUEUE_SIZE - at;
     memcpy (queue->ring + at, from, first);
     memcpy (queue->ring, (const char *) from + first, n - first);
 
-    const uint32_t before = advance (queue, n, 0);
-    const uint32_t due =
-      level (segment, before + n) - level (segment, before);
+    uint32_t due;
+    const uint64_t before = advance_write (queue, n, segment->tokens, &due);
+    const bool full = used_of (before) + n >= QUEUE_CAPACITY;
+    if (!full && due > 0 && tokens_of (before) > 0)
+        set_width (mine, fd, true);
     if (due > 0 && tokens_send (fd, due) != 0)
         return reset ();
+    if (full)
+        set_width (mine, fd, false);
     return (int) n;
 }
 
@@ -245,21 +320,20 @@ int queue_read (struct endpoint *endpoint, int fd, void *to, int len)
             return rc;
         positions = atomic_load (&queue->positions);
     }
-    const uint32_t used = used_of (positions);
-    if (used > QUEUE_CAPACITY)
+    if (is_corrupt (positions))
         return reset ();
 
+    const uint32_t used = used_of (positions);
     const uint32_t n = (uint32_t) len < used ? (uint32_t) len : used;
     const bool writable = memory_is_writable (to, n);
     if (writable) {
-        const uint32_t at = (uint32_t) positions % QUEUE_SIZE;
+        const uint32_t at = (uint32_t) (positions >> 32) % QUEUE_SIZE;
         const uint32_t first = n < QUEUE_SIZE - at ? n : QUEUE_SIZE - at;
         memcpy (to, queue->ring + at, first);
         memcpy ((char *) to + first, queue->ring, n - first);
     }
     /* As from the driver, bytes that could not be delivered are dropped. */
-    const uint32_t before = advance (queue, 0, n);
-    take_due (mine, fd, level (segment, before) - level (segment, before - n));
+    take_due (mine, fd, advance_read (queue, n));
     if (!writable) {
         errno = EFAULT;
         return -1;

@@ -28,6 +28,7 @@ void segment_init_side (struct segment *segment, int side)
         robust_init (&turnstiles[i]->turn);
         turnstiles[i]->blocked = 0;
         turnstiles[i]->owed = 0;
+        turnstiles[i]->wide = 0;
     }
     robust_init (&s->windows_lock);
 }

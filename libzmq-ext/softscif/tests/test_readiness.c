@@ -88,6 +88,81 @@ static void test_epoll_follows_mod (void)
     scif_close (pair[0]);
 }
 
+static uint32_t next_edge (int set, int timeout)
+{
+    struct epoll_event event = {0, {0}};
+    return epoll_wait (set, &event, 1, timeout) == 1 ? event.events : 0;
+}
+
+/*
+ * Each message is an edge, read or not: 50 in a row, while the queue runs full
+ * and empty, and the other end's readiness is what it always was.
+ */
+static void test_edge_per_message (void)
+{
+    int pair[2];
+    char bytes[4095] = {0};
+    check_pair (pair);
+    for (int way = 0; way < 2; way++) {
+        const int from = pair[way], to = pair[1 - way];
+        const int set = epoll_create1 (EPOLL_CLOEXEC);
+        struct epoll_event event = {EPOLLIN | EPOLLET, {0}};
+        CHECK_EQUAL (epoll_ctl (set, EPOLL_CTL_ADD, to, &event), 0);
+        for (int round = 0; round < 3; round++) {
+            int held = 0;
+            for (int i = 0; i < 50; i++) {
+                CHECK_EQUAL (scif_send (from, bytes, 1, 0), 1);
+                CHECK_EQUAL (next_edge (set, 1000), EPOLLIN);
+                CHECK_EQUAL (next_edge (set, 0), 0);
+                CHECK_EQUAL (check_poll (from, SCIF_POLLOUT, 0), SCIF_POLLOUT);
+                held++;
+            }
+            CHECK_EQUAL (scif_recv (to, bytes, 20, 0), 20);
+            CHECK_EQUAL (next_edge (set, 0), 0);
+            CHECK_EQUAL (check_poll (to, SCIF_POLLIN, 0), SCIF_POLLIN);
+            held -= 20;
+            const int rest = 4095 - held;
+            CHECK_EQUAL (scif_send (from, bytes, sizeof bytes, 0), rest);
+            CHECK_EQUAL (next_edge (set, 1000), EPOLLIN);
+            CHECK_EQUAL (check_poll (from, SCIF_POLLOUT, 0), 0);
+            CHECK_EQUAL (scif_send (from, bytes, 1, 0), 0);
+            CHECK_EQUAL (next_edge (set, 0), 0);
+            CHECK_EQUAL (scif_recv (to, bytes, 1, 0), 1);
+            CHECK_EQUAL (check_poll (from, SCIF_POLLOUT, 0), SCIF_POLLOUT);
+            CHECK_EQUAL (scif_recv (to, bytes, sizeof bytes, 0), 4094);
+            CHECK_EQUAL (check_poll (to, SCIF_POLLIN, 0), 0);
+        }
+        close (set);
+    }
+    scif_close (pair[0]);
+    scif_close (pair[1]);
+}
+
+/* However many messages wait unread, none is lost and readiness stays true. */
+static void test_fill_with_single_bytes (void)
+{
+    int pair[2];
+    char bytes[4095];
+    check_pair (pair);
+    for (int way = 0; way < 2; way++) {
+        const int from = pair[way], to = pair[1 - way];
+        for (int i = 0; i < 4095; i++) {
+            CHECK_EQUAL (check_poll (from, SCIF_POLLOUT, 0), SCIF_POLLOUT);
+            CHECK_EQUAL (scif_send (from, &i, 1, 0), 1);
+        }
+        CHECK_EQUAL (check_poll (from, SCIF_POLLOUT, 0), 0);
+        for (int i = 0; i < 4095; i++) {
+            CHECK_EQUAL (check_poll (to, SCIF_POLLIN, 0), SCIF_POLLIN);
+            CHECK_EQUAL (scif_recv (to, bytes, 1, 0), 1);
+            CHECK_EQUAL (bytes[0], (char) i);
+            CHECK_EQUAL (check_poll (from, SCIF_POLLOUT, 0), SCIF_POLLOUT);
+        }
+        CHECK_EQUAL (check_poll (to, SCIF_POLLIN, 0), 0);
+    }
+    scif_close (pair[0]);
+    scif_close (pair[1]);
+}
+
 #define FLOOD (4 << 20)
 
 /* One end of a two-way flood, by epoll, in odd pieces. */
@@ -211,6 +286,8 @@ int main (void)
     check_begin ("readiness", 50);
     RUN (test_poll_by_state);
     RUN (test_epoll_follows_mod);
+    RUN (test_edge_per_message);
+    RUN (test_fill_with_single_bytes);
     RUN (test_two_way_flood_in_threads);
     RUN (test_two_way_flood_in_processes);
     RUN (test_ping_pong);
