@@ -5,11 +5,13 @@ import { run } from '../system/run.ts'
 import { measure, type Session, type Wrap } from './measure.ts'
 import type { Counters, Measure, Result } from './report.ts'
 import { formatSize } from './sizes.ts'
-import type { Target } from './targets.ts'
+import { isPeer, type Target } from './targets.ts'
 
 /** A program that counts system calls. */
 interface Counter {
   name: string
+  /** It writes nothing when it is ended from outside. */
+  patient: boolean
   argv(file: string): string[]
   read(file: string): number | undefined
 }
@@ -20,11 +22,13 @@ const event = 'raw_syscalls:sys_enter'
 const syscallCounters: readonly Counter[] = [
   {
     name: 'perf stat',
+    patient: true,
     argv: (file) => ['perf', 'stat', '-x', ',', '-e', event, '-o', file, '--'],
     read: (file) => numberIn(file, /^(\d+),[^,]*,raw_syscalls:sys_enter/m),
   },
   {
     name: 'strace -c',
+    patient: true,
     argv: (file) => ['strace', '-f', '-c', '-o', file],
     read: (file) => numberIn(file, /^100\.00\s+[\d.]+\s+\d+\s+(\d+)\s.*total$/m),
   },
@@ -35,6 +39,8 @@ const carriers =
   'read,write,readv,writev,pread64,pwrite64,sendto,recvfrom,sendmsg,recvmsg,process_vm_readv,process_vm_writev'
 
 const timeout = 60_000
+/** Messages of a run that counts what starting and ending take. */
+const few = 10
 
 /** What can be counted, in runs of their own: counting slows the programs down. */
 export async function countAll(
@@ -57,12 +63,15 @@ async function countSystemCalls(
   const { counter, note } = await choose(syscallCounters, session)
   const systemCalls: Counters['systemCalls'] = []
   if (!counter) return { systemCallsBy: null, systemCallsNote: note, systemCalls }
-  for (const target of targets) {
+  // The peers' programs have to be ended from outside.
+  for (const target of targets.filter(({ transport }) => !isPeer(transport))) {
     for (const what of ['throughput', 'latency'] as const) {
-      const few = 10
       const start = await counted(counter, target, what, 1, few, session)
       if (start === undefined) continue
-      for (const { size, count } of of(results, target, what)) {
+      const all = of(results, target, what)
+      for (const { size, count } of what === 'throughput'
+        ? all
+        : [...all.slice(0, 1), ...some(all)]) {
         at(`counting system calls: ${what} of ${target.transport}, ${formatSize(size)}`)
         const enough = Math.max(2 * few, Math.min(count, what === 'throughput' ? 50_000 : 2_000))
         const calls = await counted(counter, target, what, size, enough, session)
@@ -84,6 +93,7 @@ async function countKernelCopies(
 ) {
   const bytes: Counter = {
     name: 'strace',
+    patient: false,
     argv: (file) => ['strace', '-f', '-e', `trace=${carriers}`, '-o', file],
     read: bytesCarried,
   }
@@ -91,6 +101,8 @@ async function countKernelCopies(
   const kernelCopies: Counters['kernelCopies'] = []
   if (!counter) return { kernelCopiesBy: null, kernelCopiesNote: note, kernelCopies }
   for (const target of targets) {
+    const start = await counted(counter, target, 'throughput', 1, few, session)
+    if (start === undefined) continue
     for (const { size, count } of some(of(results, target, 'throughput'))) {
       at(`counting bytes through the kernel: ${target.transport}, ${formatSize(size)}`)
       const enough = Math.max(20, Math.min(count, 2_000, Math.floor(2 ** 24 / size)))
@@ -99,7 +111,7 @@ async function countKernelCopies(
       kernelCopies.push({
         transport: target.transport,
         size,
-        perByte: carried / (size * enough),
+        perByte: Math.max(0, carried - start) / (size * (enough - few)),
       })
     }
   }
@@ -129,9 +141,12 @@ async function counted(
   session: Session,
 ): Promise<number | undefined> {
   const file = (index: number) => join(session.places.scratch, `counted-${index}`)
-  const wrap: Wrap = (argv, index) => {
-    rmSync(file(index), { force: true })
-    return [...counter.argv(file(index)), ...argv]
+  const wrap: Wrap = {
+    argv: (argv, index) => {
+      rmSync(file(index), { force: true })
+      return [...counter.argv(file(index)), ...argv]
+    },
+    patient: counter.patient,
   }
   const outcome = await measure(target, what, size, count, timeout, session, wrap)
   if (outcome.kind !== 'figures') return undefined

@@ -30,7 +30,11 @@ export interface Unmeasured {
 }
 
 /** Puts another program in front of each of the programs: strace, perf. */
-export type Wrap = (argv: readonly string[], index: number) => readonly string[]
+export interface Wrap {
+  argv(argv: readonly string[], index: number): readonly string[]
+  /** Whether programs that idle after the figures are waited for: some counters die of SIGTERM. */
+  patient: boolean
+}
 
 const attempts = 5
 
@@ -49,7 +53,12 @@ export async function measure(
 ): Promise<Measured | Unmeasured> {
   for (let attempt = 1; ; attempt++) {
     const programs = target.programs(what, size, count, session.places)
-    const results = await runAll(programs, timeout, session, wrap)
+    const results = await runAll(
+      wrap.patient ? { ...programs, othersEnd: true } : programs,
+      timeout,
+      session,
+      wrap.argv,
+    )
     session.signal.throwIfAborted()
     const said = results.map((result) => `${result.stdout}${result.stderr}`).join('')
     if (/address (?:already )?in use/i.test(said) && attempt < attempts) continue
@@ -89,7 +98,7 @@ async function runAll(
   { argv, figures, othersEnd }: Programs,
   timeout: number,
   { env, signal, places }: Session,
-  wrap: Wrap,
+  wrap: Wrap['argv'],
 ): Promise<RunResult[]> {
   // When one fails, the others wait for a peer that never comes.
   const enough = new AbortController()
@@ -136,9 +145,12 @@ const usageFile = ({ places }: Session, index: number) => join(places.scratch, `
 
 function counted(session: Session): Wrap {
   const program = join(session.places.tools, 'measured')
-  return (argv, index) => {
-    rmSync(usageFile(session, index), { force: true })
-    return [program, usageFile(session, index), ...argv]
+  return {
+    argv: (argv, index) => {
+      rmSync(usageFile(session, index), { force: true })
+      return [program, usageFile(session, index), ...argv]
+    },
+    patient: false,
   }
 }
 

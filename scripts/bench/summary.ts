@@ -36,7 +36,9 @@ export function summaryText(
 
 function medians(report: PerfReport, measure: Measure): string {
   const results = report.results.filter((result) => result.measure === measure)
-  const transports = [...new Set(results.map((result) => result.transport))]
+  const transports = report.settings.transports.filter((transport) =>
+    results.some((result) => result.transport === transport),
+  )
   const sizes = [...new Set(results.map((result) => result.size))].sort((a, b) => a - b)
   const rows = sizes.map((size) => [
     formatSize(size),

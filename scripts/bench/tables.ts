@@ -57,8 +57,10 @@ export function toMarkdown(report: PerfReport): string {
 }
 
 function transportsOf(report: PerfReport, measure: Measure): string[] {
-  const all = report.results.filter((r) => r.measure === measure).map((r) => r.transport)
-  return [...new Set(all)]
+  const measured = new Set(
+    report.results.filter((r) => r.measure === measure).map((r) => r.transport),
+  )
+  return report.settings.transports.filter((transport) => measured.has(transport))
 }
 
 function sizesOf(report: PerfReport): number[] {
