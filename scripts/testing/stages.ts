@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 import { buildStages } from './build-stages.ts'
 import { prefixStages, softscifStages } from './native-stages.ts'
+import { perfStages } from './perf-stages.ts'
 import type { Stage } from './stage.ts'
 import { symbolsStage } from './symbols-stage.ts'
 import { toolkitStages } from './toolkit-stages.ts'
@@ -14,4 +15,5 @@ export const stages: readonly Stage[] = [
   ...variantStages,
   symbolsStage,
   ...prefixStages,
+  ...perfStages,
 ]
