@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 import { ExitCode, UserError } from '../ui/errors.ts'
 import { releases as pins } from '../upstream/releases.ts'
-import type { CommandInput } from './command.ts'
+import type { BuildSystem, CommandInput } from './command.ts'
 import { parseRelease } from './options.ts'
 
 /** The releases that are meant: those named, or all supported, and master where there is a repository. */
@@ -16,6 +16,33 @@ export function releasesOf({ options, extra }: CommandInput): string[] {
   if (options.release !== undefined) return [options.release]
   const known = pins.map((pin) => pin.name)
   return options.source.kind === 'git' ? ['master', ...known] : known
+}
+
+/** Both build systems, unless one was asked for. */
+export function systemsOf({ options, extra }: CommandInput): readonly BuildSystem[] {
+  return extra['build-system'] === undefined ? ['autotools', 'cmake'] : [options.buildSystem]
+}
+
+/** Options that say different things end the command (exit code 2). */
+export function checkOptions({ options, extra }: CommandInput): void {
+  const given = (name: string) => extra[name] !== undefined
+  if (given('new') && (options.release !== undefined || given('releases')))
+    throw wrong(
+      '--new looks itself which releases there are.',
+      'Leave --release and --releases out.',
+    )
+  if (given('good') && !given('bisect'))
+    throw wrong('--good is for --bisect.', 'For example: ./build verify --bisect --good 4.3.5')
+  const others = ['new', 'releases', 'cells', 'every-commit', '3way', 'again', 'write-docs']
+  const other = others.find(given)
+  if (given('bisect') && other)
+    throw wrong(`--bisect and --${other} exclude each other.`, 'Give one of them.')
+  const partial = ['cells', 'no-build', 'build-system', 'new', '3way'].find(given)
+  if (given('write-docs') && partial)
+    throw wrong(
+      `--write-docs needs the whole matrix, and --${partial} is a part of it.`,
+      'Leave it out.',
+    )
 }
 
 /** --cells: which builds of the matrix; all without it. */

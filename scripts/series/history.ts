@@ -116,7 +116,7 @@ export async function findRemoval(
   return { culprit: await describeCommit(repo, id), ...(renamedTo ? { renamedTo } : {}) }
 }
 
-async function describeCommit(repo: Repository, id: string): Promise<UpstreamCommit> {
+export async function describeCommit(repo: Repository, id: string): Promise<UpstreamCommit> {
   const line = await repo.git([
     'log',
     '-1',

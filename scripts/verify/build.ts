@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 import { cpSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { type Env, runOrFail } from '../system/run.ts'
 import { buildEnv, type Compilers } from '../toolchain/compiler.ts'
 import { buildLibzmq, type LibzmqBuild } from '../toolchain/libzmq.ts'
@@ -51,7 +51,9 @@ const minute = 60_000
 export async function buildTree(build: TreeBuild, context: BuildContext): Promise<BuiltTree> {
   const plan = libzmqBuild(build)
   const stage = join(build.buildDir, 'stage')
-  await buildLibzmq(plan, stage, context, { ...context, line: context.progress })
+  // Linking a program with libzmq, the linker looks for libzmq's libscif as the loader would.
+  const env = { ...context.env, ...libscifPath(build.scif) }
+  await buildLibzmq(plan, stage, { env }, { ...context, line: context.progress })
   const prefix = join(stage, plan.prefix)
   const lib = join(prefix, 'lib')
   if (build.scif.kind === 'soft') {
@@ -59,8 +61,21 @@ export async function buildTree(build: TreeBuild, context: BuildContext): Promis
     for (const name of readdirSync(own).filter((each) => each.startsWith('libscif.so')))
       cpSync(join(own, name), join(lib, name), { verbatimSymlinks: true })
   }
-  const env = { ...context.env, LD_LIBRARY_PATH: lib }
-  return { prefix, library: join(lib, 'libzmq.so'), env }
+  return {
+    prefix,
+    library: join(lib, 'libzmq.so'),
+    env: {
+      ...context.env,
+      LD_LIBRARY_PATH: [lib, ...Object.values(libscifPath(build.scif))].join(':'),
+    },
+  }
+}
+
+function libscifPath(scif: LibscifChoice): Record<string, string> {
+  if (scif.kind === 'none') return {}
+  return {
+    LD_LIBRARY_PATH: scif.kind === 'soft' ? join(scif.prefix, 'lib') : dirname(scif.library),
+  }
 }
 
 function libzmqBuild(build: TreeBuild): LibzmqBuild {

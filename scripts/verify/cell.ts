@@ -3,8 +3,8 @@ import { readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { resolveSeries } from '../series/resolve.ts'
 import type { AppliedTree, Series } from '../series/types.ts'
-import type { Compilers } from '../toolchain/compiler.ts'
-import { exportedSymbols } from '../toolchain/libzmq.ts'
+import { buildEnv, type Compilers } from '../toolchain/compiler.ts'
+import { exportedSymbols, generateConfigure } from '../toolchain/libzmq.ts'
 import type { LibscifChoice } from '../toolchain/types.ts'
 import { UserError } from '../ui/errors.ts'
 import {
@@ -67,6 +67,8 @@ export async function runCell(job: CellJob, context: BuildContext): Promise<Cell
   const others = plan.others ? await chooseOf(work, context) : undefined
   const build = treeBuild(job, id, others)
   const built = await looks.at('build', join(job.logs, `${id}-make.log`), async () => {
+    // Other cells of the same source tree want its configure too.
+    if (plan.buildSystem === 'autotools') await job.pristine.hold(() => configureOf(build, context))
     const made = await buildTree(build, context)
     return { value: made, detail: work.tree.slice(0, 12) }
   })
@@ -149,6 +151,16 @@ function treeBuild(job: CellJob, id: string, others: OthersChoice | undefined): 
     ...{ compilers, jobs },
     logBase: join(job.logs, id),
   }
+}
+
+function configureOf(build: TreeBuild, context: BuildContext): Promise<boolean> {
+  const { env, signal } = context
+  const options = { env: buildEnv(env), signal, timeout: 300_000 }
+  return generateConfigure(
+    build.dir,
+    { ...options, logFile: `${build.logBase}-autogen.log` },
+    context,
+  )
 }
 
 function chooseOf(work: AppliedTree, context: BuildContext): Promise<OthersChoice> {
