@@ -43,6 +43,7 @@ export async function prove(options: ProveOptions): Promise<ProveReport> {
   const { reports, dir } = options
   const before = await remembered(options)
   const proofs: Proof[] = []
+  await mkdir(dir, { recursive: true })
   await mkdir(join(reports, 'prove'), { recursive: true })
   for (const prover of provers) {
     const old = before.find((proof) => proof.name === prover.name && proof.passed)

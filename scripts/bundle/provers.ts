@@ -97,7 +97,7 @@ async function chain(
     stdout += result.stdout
     options.signal.throwIfAborted()
     const what = argv
-      .filter((word) => /^[\w./-]+$/.test(word))
+      .filter((word) => /^[\w./]+$/.test(word))
       .slice(0, 2)
       .join(' ')
     if (result.exitCode !== 0)
@@ -122,7 +122,7 @@ async function proveDocs(options: ProverOptions): Promise<Found> {
   const tool = await findProgram(adoc ? ['asciidoctor'] : ['asciidoc'], options)
   const command = './configure --with-docs && make -C doc'
   if (!tool) {
-    const name = adoc ? 'asciidoctor' : 'asciidoc and xmlto'
+    const name = adoc ? 'asciidoctor' : 'asciidoc, with xmlto,'
     return { passed: false, command, detail: `${name} is not installed` }
   }
   const done = await chain(
