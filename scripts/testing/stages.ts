@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 import { buildStages } from './build-stages.ts'
+import { bundleStages } from './bundle-stages.ts'
 import { prefixStages, softscifStages } from './native-stages.ts'
 import { perfStages } from './perf-stages.ts'
 import type { Stage } from './stage.ts'
@@ -14,6 +15,7 @@ export const stages: readonly Stage[] = [
   ...buildStages,
   ...variantStages,
   symbolsStage,
+  ...bundleStages,
   ...prefixStages,
   ...perfStages,
 ]
