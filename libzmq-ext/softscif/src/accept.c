@@ -40,8 +40,10 @@ int do_listen (scif_epd_t epd, int backlog)
             error = errno;
         if (error)
             error = error == EADDRINUSE ? EINVAL : if_closed (error);
-        else
+        else {
             endpoint->state = STATE_LISTENING;
+            endpoint_drop_prepared (endpoint);
+        }
     }
     pthread_mutex_unlock (&endpoint->lock);
     endpoint_put (endpoint);

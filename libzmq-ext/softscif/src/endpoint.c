@@ -24,10 +24,12 @@
 #define LEAF_SIZE 1024
 #define LEAVES 1024
 
-/* Endpoints without a known descriptor are looked after in batches. */
-/* How many may gather, or for how long, before somebody looks for them. */
+/*
+ * Endpoints that have lost their descriptors are looked for when so many have
+ * gathered, and otherwise as often as takes a tenth of the time.
+ */
 #define ORPHAN_BATCH 64
-#define ORPHAN_MS 100
+#define GARBAGE_SHARE 10
 
 /* Guards the table, the list and the known_fds of all endpoints. */
 static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -35,7 +37,7 @@ static struct endpoint **table[LEAVES];
 static struct endpoint *all;
 static _Atomic unsigned orphans;
 static _Atomic unsigned orphan_limit = ORPHAN_BATCH;
-static _Atomic int64_t orphans_seen_ms;
+static _Atomic int64_t garbage_next_ns;
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 
 /* ---- the table; table_lock is held ---- */
@@ -154,16 +156,6 @@ static void collect_orphans (void)
     free (list);
 }
 
-/* To look takes a while when there are many descriptors, hence not always. */
-static void collect_orphans_now_and_then (void)
-{
-    const int64_t now = orphans > 0 ? now_ms () : 0;
-    if (orphans >= orphan_limit || now >= orphans_seen_ms + ORPHAN_MS) {
-        orphans_seen_ms = now;
-        collect_orphans ();
-    }
-}
-
 void endpoint_collect_garbage (void)
 {
     pthread_mutex_lock (&table_lock);
@@ -178,6 +170,17 @@ void endpoint_collect_garbage (void)
     }
     pthread_mutex_unlock (&table_lock);
     collect_orphans ();
+}
+
+/* To look takes a while when there are many descriptors, hence not always. */
+static void collect_garbage_now_and_then (void)
+{
+    const int64_t start = now_ns ();
+    if (orphans >= orphan_limit || start > garbage_next_ns) {
+        endpoint_collect_garbage ();
+        const int64_t end = now_ns ();
+        garbage_next_ns = end + (end - start) * (GARBAGE_SHARE - 1);
+    }
 }
 
 /* ---- fork ---- */
@@ -232,7 +235,7 @@ struct endpoint *endpoint_create (int fd)
 {
     struct stat st;
     pthread_once (&fork_once, watch_forks);
-    collect_orphans_now_and_then ();
+    collect_garbage_now_and_then ();
     struct endpoint *endpoint = calloc (1, sizeof *endpoint);
     if (!endpoint)
         return NULL;
@@ -261,7 +264,7 @@ struct endpoint *endpoint_create (int fd)
     return endpoint;
 }
 
-static void drop_prepared (struct endpoint *endpoint)
+void endpoint_drop_prepared (struct endpoint *endpoint)
 {
     if (!endpoint->prepared)
         return;
@@ -279,7 +282,7 @@ void endpoint_put (struct endpoint *endpoint)
     if (endpoint->state == STATE_PENDING && endpoint->segment)
         process_expect (-1);
     process_put (endpoint->peer_process);
-    drop_prepared (endpoint);
+    endpoint_drop_prepared (endpoint);
     windows_free_views (endpoint);
     segment_unmap (endpoint->segment);
     pthread_mutex_destroy (&endpoint->views_lock);
@@ -330,7 +333,7 @@ static void catch_up (struct endpoint *endpoint, int fd)
         && listening)
         endpoint->state = STATE_LISTENING;
     if (endpoint->state == STATE_LISTENING)
-        drop_prepared (endpoint);
+        endpoint_drop_prepared (endpoint);
     pthread_mutex_unlock (&endpoint->lock);
 }
 
@@ -428,7 +431,7 @@ int endpoint_close (struct endpoint *endpoint, int fd)
     if (!orphan)
         return close (fd);
     /* When the file lives on, an unknown duplicate here or another process
-       has it: it is left to collect_orphans. */
+       has it: it is left to the garbage collection. */
     if (!close_and_watch (fd, &rc)) {
         pthread_mutex_lock (&table_lock);
         /* Another thread may have filed or dropped it meanwhile. */
@@ -439,7 +442,8 @@ int endpoint_close (struct endpoint *endpoint, int fd)
         pthread_mutex_unlock (&table_lock);
         if (orphan)
             endpoint_put (endpoint);
-    }
+    } else
+        collect_garbage_now_and_then ();
     return rc;
 }
 

@@ -54,14 +54,13 @@ static void mark (const struct extent *extent, void *unused)
             f->needed = true;
 }
 
-/* The peer lets go of it as well. */
-static void recall (struct endpoint *endpoint, void *context)
+/* No endpoint takes it for sent any more. */
+static void forget (struct endpoint *endpoint, void *context)
 {
     const uint64_t id = *(const uint64_t *) context;
     for (size_t i = 0; i < endpoint->sent_count; i++)
         if (endpoint->sent[i] == id) {
             endpoint->sent[i] = endpoint->sent[--endpoint->sent_count];
-            process_retire_object (endpoint->peer_process, id);
             break;
         }
 }
@@ -85,8 +84,8 @@ void foreign_sweep (void)
             f->next = kept;
             kept = f;
         } else {
-            endpoint_for_each (recall, &f->id);
-            process_drop_object (f->id);
+            endpoint_for_each (forget, &f->id);
+            process_retire_object (f->id);
             free (f);
         }
         f = next;

@@ -220,7 +220,7 @@ struct endpoint
 
     pthread_mutex_t views_lock;
     struct view views[2];
-    uint64_t *sent; /* objects that the peer has, under the capture lock */
+    uint64_t *sent; /* objects sent for it, under the capture lock */
     size_t sent_count;
     uint32_t free_slot; /* where to look for one */
 
@@ -247,6 +247,8 @@ bool endpoint_owns (const struct endpoint *endpoint, int fd);
 bool endpoint_renew_socket (struct endpoint *endpoint, int fd);
 /* The segment made for this endpoint before a fork, or null. */
 struct segment *endpoint_take_prepared (struct endpoint *endpoint, int *fd);
+/* Gives it up: the endpoint will not connect. */
+void endpoint_drop_prepared (struct endpoint *endpoint);
 /* Closes fd and forgets the endpoint when that was its last descriptor. */
 int endpoint_close (struct endpoint *endpoint, int fd);
 /* Forgets endpoints whose descriptors were closed behind our back. */
@@ -328,8 +330,13 @@ bool process_is_dead (const struct process *process);
 void process_introduce (struct process *to);
 /* Sends an object of this process; 0 or errno. */
 int process_send_object (struct process *to, uint64_t object, int fd);
-/* Tells that an object will not be used again. */
-void process_retire_object (struct process *to, uint64_t object);
+/*
+ * Drops an object of this process, which will not be used again, and tells
+ * everybody who was given it.
+ */
+void process_retire_object (uint64_t object);
+/* Lets go of what others have retired meanwhile. */
+void process_read_mail (void);
 void process_before_fork (void);
 void process_end_fork (void); /* in the parent and in the child */
 void process_after_fork (void);
@@ -357,7 +364,6 @@ int process_object_fd (uint64_t process, uint64_t object);
 
 /* Adds an object of this process; it takes over fd. False: no memory. */
 bool process_add_object (uint64_t object, int fd);
-void process_drop_object (uint64_t object);
 
 /* ---- memory that windows are made of (arena.c, capture.c) ---- */
 

@@ -57,7 +57,9 @@ struct process
     uint64_t id;
     int mailbox; /* to send to it, -1 when not known yet */
     int refs;
-    struct object *objects;
+    struct object *objects; /* that it has sent to us */
+    uint64_t *given;        /* ids of objects of ours that it may have */
+    size_t given_count;
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -159,8 +161,35 @@ static void sweep (void)
             drop_object (process, process->objects->id);
         if (process->mailbox >= 0)
             close (process->mailbox);
+        free (process->given);
         free (process);
     }
+}
+
+/* Notes that the object is on its way; false: no memory. */
+static bool give (struct process *to, uint64_t object)
+{
+    for (size_t i = 0; i < to->given_count; i++)
+        if (to->given[i] == object)
+            return true;
+    uint64_t *given =
+      realloc (to->given, (to->given_count + 1) * sizeof *given);
+    if (!given)
+        return false;
+    to->given = given;
+    given[to->given_count++] = object;
+    return true;
+}
+
+/* True when it had been given the object, which it then no longer is. */
+static bool take_back (struct process *from, uint64_t object)
+{
+    for (size_t i = 0; i < from->given_count; i++)
+        if (from->given[i] == object) {
+            from->given[i] = from->given[--from->given_count];
+            return true;
+        }
+    return false;
 }
 
 static void open_parcel (const struct parcel *parcel, int fd)
@@ -308,7 +337,8 @@ bool process_is_dead (const struct process *process)
     return p.fd >= 0 && poll (&p, 1, 0) == 1 && (p.revents & POLLHUP) != 0;
 }
 
-static int send_parcel (struct process *to,
+/* This process has to have been made. */
+static int send_parcel (const struct process *to,
                         enum parcel_kind kind,
                         uint64_t object,
                         int fd,
@@ -322,8 +352,6 @@ static int send_parcel (struct process *to,
         char bytes[CMSG_SPACE (sizeof (int))];
     } control;
     struct msghdr message;
-    if (!to || !process_self ())
-        return ENODEV;
     if (to == self)
         return 0;
     parcel.from = self->id;
@@ -355,19 +383,39 @@ static int send_parcel (struct process *to,
 /* A mailbox that is full has an earlier introduction of ours, as a rule. */
 void process_introduce (struct process *to)
 {
-    struct process *me = process_self ();
+    const struct process *me = process_self ();
     if (me)
         send_parcel (to, PARCEL_INTRODUCTION, 0, me->mailbox, 0);
 }
 
 int process_send_object (struct process *to, uint64_t object, int fd)
 {
-    return send_parcel (to, PARCEL_OBJECT, object, fd, MAILBOX_PATIENCE_MS);
+    if (!to || !process_self ())
+        return ENODEV;
+    pthread_mutex_lock (&lock);
+    const bool ok = object == OBJECT_ARENA || give (to, object);
+    pthread_mutex_unlock (&lock);
+    return ok ? send_parcel (to, PARCEL_OBJECT, object, fd, MAILBOX_PATIENCE_MS)
+              : ENOMEM;
 }
 
-void process_retire_object (struct process *to, uint64_t object)
+void process_retire_object (uint64_t object)
 {
-    send_parcel (to, PARCEL_RETIREMENT, object, -1, 0);
+    pthread_mutex_lock (&lock);
+    for (struct process *p = all; p; p = p->next)
+        if (take_back (p, object))
+            send_parcel (p, PARCEL_RETIREMENT, object, -1, 0);
+    if (self)
+        drop_object (self, object);
+    pthread_mutex_unlock (&lock);
+}
+
+void process_read_mail (void)
+{
+    pthread_mutex_lock (&lock);
+    empty_inbox ();
+    sweep ();
+    pthread_mutex_unlock (&lock);
 }
 
 bool process_add_object (uint64_t object, int fd)
@@ -376,14 +424,6 @@ bool process_add_object (uint64_t object, int fd)
     const bool ok = make_self () && add_object (self, object, fd);
     pthread_mutex_unlock (&lock);
     return ok;
-}
-
-void process_drop_object (uint64_t object)
-{
-    pthread_mutex_lock (&lock);
-    if (self)
-        drop_object (self, object);
-    pthread_mutex_unlock (&lock);
 }
 
 /* The slab that has the offset, mapped; null when it cannot be. */
@@ -506,4 +546,6 @@ void process_after_fork (void)
         close (inbox);
     inbox = -1;
     self = NULL;
+    for (struct process *p = all; p; p = p->next)
+        p->given_count = 0; /* those were the parent's */
 }

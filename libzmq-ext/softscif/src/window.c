@@ -630,6 +630,7 @@ void windows_for_each_extent (void (*fn) (const struct extent *, void *),
 
 void windows_tidy (void)
 {
+    process_read_mail ();
     if (atomic_load (&lingering))
         sweep_lingering ();
     if (foreign_any ()) {

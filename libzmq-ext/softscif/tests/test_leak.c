@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* 10,000 connections come and go: descriptors, memory and names stay level. */
+/*
+ * 10,000 connections come and go: descriptors, memory and names stay level. So
+ * they do when a peer process or a child of a fork has a part in it.
+ */
 #include "check.h"
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
 
 #define CYCLES 10000
@@ -122,9 +126,129 @@ static void test_cycles (void)
     munmap (page, PAGE);
 }
 
+/* ---- with a peer process ---- */
+
+/* One of two connections to the same process ends; the other stays. */
+static void be_a_reader (const struct scif_portID *at)
+{
+    struct scif_portID to = *at;
+    const int first = scif_open (), second = scif_open ();
+    char text[4];
+    CHECK (scif_connect (first, &to) > 0 && scif_connect (second, &to) > 0);
+    const int before = count_descriptors ();
+    CHECK_EQUAL (scif_send (first, "c", 1, 0), 1);
+    CHECK_EQUAL (scif_recv (first, text, 1, SCIF_RECV_BLOCK), 1);
+    CHECK_EQUAL (scif_vreadfrom (first, text, 4, 0, SCIF_RMA_SYNC), 0);
+    CHECK (memcmp (text, "abc", 4) == 0);
+    CHECK (count_descriptors () > before);
+    CHECK_EQUAL (scif_send (first, "r", 1, 0), 1);
+    CHECK (check_poll (first, SCIF_POLLIN, 5000) & SCIF_POLLHUP);
+    scif_close (first);
+    /* The peer tells that its memory is no longer shared, a moment later. */
+    CHECK_SOON (scif_close (scif_open ()) == 0
+                && count_descriptors () == before - 1);
+    CHECK_EQUAL (scif_send (second, "d", 1, 0), 1);
+    CHECK_EQUAL (scif_recv (second, text, 1, SCIF_RECV_BLOCK), 1);
+    scif_close (second);
+}
+
+static void test_shared_memory_of_one_connection (void)
+{
+    struct scif_portID at, peer;
+    int accepted[2];
+    char byte;
+    const int before = count_descriptors ();
+    const int listener = check_listen (2, &at);
+    const pid_t child = fork ();
+    if (child == 0) {
+        scif_close (listener);
+        be_a_reader (&at);
+        fflush (stdout);
+        _exit (check_failures ? 1 : 0);
+    }
+    for (int i = 0; i < 2; i++)
+        CHECK_EQUAL (scif_accept (listener, &peer, &accepted[i],
+                                  SCIF_ACCEPT_SYNC), 0);
+    const int memory = memfd_create ("shared", MFD_CLOEXEC);
+    CHECK_EQUAL (ftruncate (memory, PAGE), 0);
+    char *p = mmap (NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
+    memcpy (p, "abc", 4);
+    CHECK_EQUAL (scif_recv (accepted[0], &byte, 1, SCIF_RECV_BLOCK), 1);
+    CHECK_EQUAL (scif_register (accepted[0], p, PAGE, 0, RW, SCIF_MAP_FIXED),
+                 0);
+    CHECK_EQUAL (scif_send (accepted[0], "w", 1, 0), 1);
+    CHECK_EQUAL (scif_recv (accepted[0], &byte, 1, SCIF_RECV_BLOCK), 1);
+    scif_close (accepted[0]);
+    CHECK_EQUAL (scif_recv (accepted[1], &byte, 1, SCIF_RECV_BLOCK), 1);
+    CHECK_EQUAL (scif_send (accepted[1], "e", 1, 0), 1);
+    CHECK_EQUAL (check_reap (child), 0);
+    scif_close (accepted[1]);
+    scif_close (listener);
+    munmap (p, PAGE);
+    close (memory);
+    /* What is this process' own stays: its mailbox, its arena. */
+    CHECK (count_descriptors () <= before + 4);
+}
+
+/* ---- with a child of a fork ---- */
+
+static pid_t start_sleeper (void)
+{
+    const pid_t child = fork ();
+    if (child == 0) {
+        alarm (40);
+        for (;;)
+            pause ();
+    }
+    return child;
+}
+
+static void end_sleeper (pid_t child)
+{
+    kill (child, SIGKILL);
+    CHECK_EQUAL (check_reap (child), -SIGKILL);
+}
+
+/* What was made so that the child could connect goes with the descriptor. */
+static void test_unconnected_over_fork (void)
+{
+    scif_close (scif_open ());
+    const int before = count_descriptors ();
+    const int opened = scif_open (), bound = scif_open ();
+    const int closed = scif_open (), listener = scif_open ();
+    CHECK (scif_bind (bound, 0) > 0 && scif_bind (listener, 0) > 0);
+    const pid_t child = start_sleeper ();
+    CHECK_EQUAL (scif_listen (listener, 1), 0);
+    close (closed);
+    scif_close (opened);
+    scif_close (bound);
+    usleep (20000); /* so that the next close looks for what is left */
+    CHECK_EQUAL (count_descriptors () > before, true);
+    scif_close (listener);
+    CHECK_EQUAL (count_descriptors (), before);
+    end_sleeper (child);
+}
+
+/* A listener needs nothing to connect with. */
+static void test_listener_over_fork (void)
+{
+    const int before = count_descriptors ();
+    const int listener = scif_open ();
+    CHECK (scif_bind (listener, 0) > 0);
+    const pid_t child = start_sleeper ();
+    CHECK_EQUAL (scif_listen (listener, 1), 0);
+    CHECK_EQUAL (count_descriptors (), before + 1);
+    scif_close (listener);
+    CHECK_EQUAL (count_descriptors (), before);
+    end_sleeper (child);
+}
+
 int main (void)
 {
     check_begin ("leak", 50);
     RUN (test_cycles);
+    RUN (test_shared_memory_of_one_connection);
+    RUN (test_unconnected_over_fork);
+    RUN (test_listener_over_fork);
     return check_end ();
 }
