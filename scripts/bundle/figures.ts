@@ -93,7 +93,8 @@ export function checkFigures(
   files: ReadonlyMap<string, Buffer>,
   text: string,
 ): string[] {
-  const plain = text.replaceAll('\\|', '|')
+  const flat = (words: string): string => words.replaceAll(/\s+/g, ' ')
+  const plain = flat(text.replaceAll('\\|', '|'))
   return figures.flatMap((figure) => {
     const where = `"${figure.text}" from evidence/${figure.file}${figure.pointer}`
     try {
@@ -102,6 +103,6 @@ export function checkFigures(
     } catch (error) {
       return [`${where}: ${(error as Error).message}`]
     }
-    return plain.includes(figure.text) ? [] : [`${where} is not in the text`]
+    return plain.includes(flat(figure.text)) ? [] : [`${where} is not in the text`]
   })
 }

@@ -34,7 +34,7 @@ export function writePullRequest(
 
 const section = (heading: string, text: string): string => `## ${heading}\n\n${text}`
 const list = (items: readonly string[]): string => items.map((item) => `- ${item}`).join('\n')
-const cell = (text: string): string => text.replaceAll('|', '\\|')
+const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll(/\s+/g, ' ')
 
 function rows(heading: readonly string[], body: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
@@ -107,14 +107,19 @@ function proofs({ evidence }: BundleFacts, figures: Figures): string[] {
   return [list(lines)]
 }
 
+/** The report puts the charts that matter most first; the others are in evidence/. */
+const chartsShown = 3
+
 function performance({ evidence }: BundleFacts, figures: Figures): string {
   const { perf } = evidence
   if (!perf) return 'There is no report of the performance.'
   const charts = perf.files.filter((file) => file.endsWith('.svg') && evidence.files.has(file))
   return [
-    `Medians, with the lowest and the highest, of interleaved runs of libzmq's own perf programs between two processes on ${figures.take('perf.json', '/machine/cpu')}, on ${figures.take('perf.json', '/date', 'day')}${perf.libscif.kind === 'soft' ? '. SoftSCIF moves bytes through shared memory: the figures tell what the code costs, not what a PCIe bus does' : ''}.`,
+    `Medians, with the quartiles, of interleaved runs of libzmq's own perf programs on ${figures.take('perf.json', '/machine/cpu')}, on ${figures.take('perf.json', '/date', 'day')}${perf.libscif.kind === 'soft' ? '. SoftSCIF moves bytes through shared memory: the figures tell what the code costs, not what a PCIe bus does' : ''}.`,
     ...(['throughput', 'latency'] as const).map((measure) => perfTable(perf, measure, figures)),
-    ...charts.map((file) => `![${file.replace(/\.svg$/, '')}](evidence/${file})`),
+    ...charts
+      .slice(0, chartsShown)
+      .map((file) => `![${file.replace(/\.svg$/, '')}](evidence/${file})`),
   ]
     .filter((part) => part !== '')
     .join('\n\n')
