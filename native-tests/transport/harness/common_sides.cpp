@@ -46,6 +46,16 @@ size_t size_of (const std::string &size, uint64_t sequence)
     return strtoull (size.c_str (), nullptr, 10);
 }
 
+SIDE (free_endpoint)
+{
+    say ("endpoint %s", free_endpoint ().c_str ());
+}
+
+std::string free_endpoint_of_peers ()
+{
+    return Peer ("free_endpoint").value ("endpoint");
+}
+
 void echo_until_told (Sock &socket)
 {
     while (true) {

@@ -29,6 +29,9 @@ void attach (Sock &socket, const Args &args);
 /// Size of message `sequence` by a size= argument.
 size_t size_of (const std::string &size, uint64_t sequence);
 
+/// An endpoint that is free where the peers are, which may be another node.
+std::string free_endpoint_of_peers ();
+
 /// Sends back what comes on the socket until a line (or an end) comes on the control channel.
 void echo_until_told (Sock &socket);
 }

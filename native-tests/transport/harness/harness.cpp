@@ -119,6 +119,14 @@ void note (const char *format, ...)
     va_end (args);
 }
 
+void figure (const char *format, ...)
+{
+    va_list args;
+    va_start (args, format);
+    write_log (figure_mark, format, args);
+    va_end (args);
+}
+
 void fail (const char *file, int line, const char *format, ...)
 {
     const char *const slash = strrchr (file, '/');

@@ -20,12 +20,22 @@ enum class Transport
     ipc
 };
 
+/// How the bytes of a connection over SCIF go: through rings in the ends' memory, or through the endpoints.
+enum class Mode
+{
+    any,
+    rings,
+    endpoint
+};
+
 /// What the command line asked for. The same in the runner, in scenarios and in their peers.
 struct Settings
 {
     Transport transport = Transport::scif;
     bool full = false;           ///< --scale full: counts as the issues name them, minutes instead of seconds
     double timeout_factor = 1.0; ///< multiplies every bound in time
+    long messages = 0;           ///< --messages: how many, where they go by the million at full scale; 0: as the scale says
+    Mode mode = Mode::any;       ///< --mode: how the bytes have to go
     std::string temp_dir;        ///< folder of this run, removed at its end
     std::vector<std::string> peer_env; ///< NAME=VALUE, set in peers only
 };
@@ -110,6 +120,9 @@ struct RegisterSide
 
 /// Adds a line to the scenario's log, which is shown when the scenario fails or hangs.
 void note (const char *format, ...) __attribute__ ((format (printf, 1, 2)));
+
+/// The same for what was measured: shown whether the scenario fails or not.
+void figure (const char *format, ...) __attribute__ ((format (printf, 1, 2)));
 
 /// Ends this process as a failure with a message.
 [[noreturn]] void fail (const char *file, int line, const char *format, ...) __attribute__ ((format (printf, 3, 4)));
@@ -214,6 +227,9 @@ std::string hear ();
 /// Entry points of re-executed processes; used by main and the runner only.
 int run_scenario (const std::string &name);
 int run_side (const std::string &name, const Args &args);
+
+/// What stands before a figure in the log.
+const char *const figure_mark = "FIGURE ";
 
 /// Descriptors that runner, scenarios and peers agree on.
 const int log_fd = 3;

@@ -15,13 +15,16 @@ namespace
 {
 const char usage[] =
   "usage: transport-tests [--list] [--filter REGEX] [--transport scif|tcp|ipc] [--jobs N]\n"
-  "                       [--scale small|full] [--timeout-factor X] [--peer-env NAME=VALUE] [--expect N]\n"
+  "                       [--scale small|full] [--timeout-factor X] [--messages N] [--mode rings|endpoint]\n"
+  "                       [--peer-env NAME=VALUE] [--expect N]\n"
   "\n"
   "  --list              print the names of the scenarios that --filter selects\n"
   "  --filter REGEX      only scenarios whose name has a match\n"
   "  --transport NAME    what the scenarios run over (default scif)\n"
   "  --jobs N            scenarios at once (default 2)\n"
   "  --scale small|full  counts for every day (default), or as large as the issues name them\n"
+  "  --messages N        messages of the scenarios that send millions at full scale, whatever the scale\n"
+  "  --mode NAME         rings or endpoint: scenarios that look at how the bytes go fail if it is the other way\n"
   "  --timeout-factor X  multiplies every bound in time, for slow machines and sanitizers\n"
   "  --peer-env N=V      sets a variable in the far side's processes only; may be repeated\n"
   "  --expect N          fail when fewer than N scenarios ran\n"
@@ -64,6 +67,15 @@ tt::Transport transport (const std::string &name)
     throw UsageError ("--transport wants scif, tcp or ipc, not '" + name + "'");
 }
 
+tt::Mode mode (const std::string &name)
+{
+    if (name == "rings")
+        return tt::Mode::rings;
+    if (name == "endpoint")
+        return tt::Mode::endpoint;
+    throw UsageError ("--mode wants rings or endpoint, not '" + name + "'");
+}
+
 CommandLine parse (int argc, char **argv)
 {
     CommandLine line;
@@ -86,6 +98,10 @@ CommandLine parse (int argc, char **argv)
             line.options.jobs = static_cast<int> (number (option, value (), 1));
         else if (option == "--expect")
             line.options.expect = static_cast<int> (number (option, value (), 0));
+        else if (option == "--messages")
+            line.settings.messages = static_cast<long> (number (option, value (), 100));
+        else if (option == "--mode")
+            line.settings.mode = mode (value ());
         else if (option == "--timeout-factor")
             line.settings.timeout_factor = number (option, value (), 0.1);
         else if (option == "--scale") {

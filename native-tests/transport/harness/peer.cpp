@@ -93,8 +93,9 @@ Peer::Peer (const char *side, const Args &args, const std::vector<std::string> &
                                       settings ().full ? "full" : "small", "--timeout-factor", factor,
                                       "--internal-temp",  settings ().temp_dir, "--internal-side", side};
     words.insert (words.end (), args.begin (), args.end ());
-    std::vector<std::string> changes = settings ().peer_env;
-    changes.insert (changes.end (), env.begin (), env.end ());
+    //  Of a name that is there twice the first one counts.
+    std::vector<std::string> changes = env;
+    changes.insert (changes.end (), settings ().peer_env.begin (), settings ().peer_env.end ());
     const std::vector<std::string> variables = environment (changes);
     //  Everything that allocates comes before fork: another thread may hold the allocator's lock.
     const std::vector<char *> argv = pointers (words);

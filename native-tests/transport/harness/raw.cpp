@@ -42,6 +42,9 @@ ScifApi load_scif ()
     find (api.send, "scif_send");
     find (api.recv, "scif_recv");
     find (api.get_node_ids, "scif_get_nodeIDs");
+    find (api.enroll, "scif_register");
+    find (api.map, "scif_mmap");
+    find (api.unmap, "scif_munmap");
     return api;
 }
 
@@ -143,12 +146,18 @@ RawPeer::RawPeer (RawPeer &&other) noexcept : _fd (other._fd)
 
 RawPeer::~RawPeer ()
 {
+    close ();
+}
+
+void RawPeer::close ()
+{
     if (_fd == -1)
         return;
     if (is_scif ())
         scif ().close (_fd);
     else
-        close (_fd);
+        ::close (_fd);
+    _fd = -1;
 }
 
 long RawPeer::send_some (const char *bytes, size_t size)
@@ -180,6 +189,11 @@ bool RawPeer::send (const std::string &bytes)
         return !open || sent == bytes.size ();
     });
     return open;
+}
+
+void RawPeer::try_send (const std::string &bytes)
+{
+    send_some (bytes.data (), bytes.size ());
 }
 
 std::string RawPeer::recv (size_t wanted, double milliseconds)

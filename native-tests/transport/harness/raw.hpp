@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <string>
 
@@ -31,6 +32,9 @@ struct ScifApi
     int (*send) (int, void *, int, int);
     int (*recv) (int, void *, int, int);
     int (*get_node_ids) (uint16_t *, int, uint16_t *);
+    off_t (*enroll) (int, void *, size_t, off_t, int, int); ///< scif_register: its own name is a keyword
+    void *(*map) (void *, size_t, int, int, int, off_t);
+    int (*unmap) (void *, size_t);
 };
 
 const ScifApi &scif ();
@@ -51,8 +55,13 @@ class RawPeer
 
     /// Sends what can be sent within a second; false when the other side has closed.
     bool send (const std::string &bytes);
+    /// Sends what can be sent at once.
+    void try_send (const std::string &bytes);
     /// What comes within `milliseconds`, until at least `wanted` bytes are there or the other side closes.
     std::string recv (size_t wanted, double milliseconds);
+    /// Closes, if that was not done before.
+    void close ();
+    int descriptor () const { return _fd; }
     /// Whether the other side closes within `milliseconds`. Bytes that come until then are dropped.
     bool closed_within (double milliseconds);
 

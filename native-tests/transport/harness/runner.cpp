@@ -108,7 +108,8 @@ Running start (const Scenario &scenario)
 {
     Running running;
     running.scenario = &scenario;
-    running.deadline = (settings ().full ? scenario.full_deadline : scenario.deadline) * settings ().timeout_factor;
+    const bool large = settings ().full || settings ().messages;
+    running.deadline = (large ? scenario.full_deadline : scenario.deadline) * settings ().timeout_factor;
     running.log = settings ().temp_dir + "/" + scenario.name + ".log";
     running.started = now_ms ();
 
@@ -116,6 +117,10 @@ Running start (const Scenario &scenario)
                                       settings ().full ? "full" : "small", "--timeout-factor",
                                       std::to_string (settings ().timeout_factor), "--internal-temp",
                                       settings ().temp_dir, "--internal-run", scenario.name};
+    if (settings ().messages)
+        words.insert (words.begin () + 1, {"--messages", std::to_string (settings ().messages)});
+    if (settings ().mode != Mode::any)
+        words.insert (words.begin () + 1, {"--mode", settings ().mode == Mode::rings ? "rings" : "endpoint"});
     for (const std::string &variable : settings ().peer_env) {
         words.insert (words.begin () + 1, variable);
         words.insert (words.begin () + 1, "--peer-env");
@@ -172,6 +177,15 @@ void print_diagnostics (const Running &running)
     }
 }
 
+void print_figures (const Running &running)
+{
+    for (const std::string &line : lines_of (running.log)) {
+        const size_t at = line.find (figure_mark);
+        if (at != std::string::npos)
+            printf ("# %s\n", line.c_str () + at + strlen (figure_mark));
+    }
+}
+
 //  The reason of a skip stands in the last SKIP line of the log.
 std::string skip_reason (const Running &running)
 {
@@ -213,8 +227,10 @@ void report (const Running &running, int status, const std::string &hang, Totals
     const char *const known = known_defect (*running.scenario);
     printf ("%s %d - %s (%.2f s)%s%s\n", passed ? "ok" : "not ok", number, name, seconds, known ? " # TODO " : "",
             known ? known : "");
-    if (passed)
+    if (passed) {
+        print_figures (running);
         return;
+    }
     ++(known ? totals.known : totals.failed);
     if (!hang.empty ())
         printf ("# hang after %.1f s; until then:\n", seconds);

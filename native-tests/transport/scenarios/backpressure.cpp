@@ -30,7 +30,7 @@ void all_arrive (long count, size_t size, int linger)
         args.insert (args.end (), {"role=" + role, "endpoint=" + endpoint});
         return args;
     };
-    const std::string first = free_endpoint (), second = free_endpoint ();
+    const std::string first = free_endpoint_of_peers (), second = free_endpoint_of_peers ();
     Peer binding_pull ("pull", with (pull_args, "bind", first));
     binding_pull.value ("endpoint");
     Peer connecting_push ("push", with (push_args, "connect", first));

@@ -2,101 +2,13 @@
 //
 // Peers that are not libzmq, or pretend to be: the listener drops them and goes on serving others.
 
+#include "besieged.hpp"
 #include "common_sides.hpp"
-#include "payload.hpp"
-#include "process.hpp"
-#include "raw.hpp"
-
-#include <unistd.h>
-
-#include <random>
 
 using namespace tt;
 
 namespace
 {
-const int handshake_ms = 300;
-
-//  Echoes with a short handshake time, so that silent strangers do not pile up.
-SIDE (guarded_echo)
-{
-    Ctx context;
-    Sock router (context, ZMQ_ROUTER);
-    router.set (ZMQ_HANDSHAKE_IVL, handshake_ms);
-    router.set64 (ZMQ_MAXMSGSIZE, 1 << 20);
-    attach (router, args);
-    echo_until_told (router);
-}
-
-//  A listener under attack, and a well-behaved client that must not notice.
-class Besieged
-{
-  public:
-    Besieged () : _echo ("guarded_echo"), endpoint (_echo.value ("endpoint")), _dealer (_context, ZMQ_DEALER)
-    {
-        _dealer.connect (endpoint);
-        ping_until_answered (_dealer, 5000);
-        _descriptors = descriptor_count (_echo.pid ());
-        _resident = resident_kib (_echo.pid ());
-    }
-
-    //  The connection that was there all the time still answers.
-    void check_served ()
-    {
-        const double took = ping_until_answered (_dealer, 5000);
-        if (took > bound_ms (1000))
-            FAIL ("a round trip took %.0f ms", took);
-    }
-
-    //  In the end newcomers are served too, and nothing of the strangers is left.
-    void check_unharmed ()
-    {
-        check_served ();
-        {
-            Ctx context;
-            Sock dealer (context, ZMQ_DEALER);
-            dealer.connect (endpoint);
-            ping_until_answered (dealer, 5000);
-            //  Content as well, not only signs of life.
-            for (int i = 0; i < 20; ++i) {
-                send_payload (dealer.get (), 1, i, 30000);
-                recv_payload (dealer.get (), 1, i, 30000);
-            }
-        }
-        if (!eventually (5000, [this] { return descriptor_count (_echo.pid ()) <= _descriptors; })) {
-            for (const std::string &descriptor : descriptors (_echo.pid ()))
-                note ("open in the listener: %s", descriptor.c_str ());
-            FAIL ("the listener had %zu descriptors and has %zu", _descriptors, descriptor_count (_echo.pid ()));
-        }
-        const long growth = resident_kib (_echo.pid ()) - _resident;
-        note ("the listener grew by %ld KiB", growth);
-        CHECK (growth < 32 * 1024);
-        check_idle (_echo.pid (), 500, "the listener afterwards");
-        _echo.tell ("end");
-        _echo.finish ();
-    }
-
-  private:
-    Peer _echo;
-
-  public:
-    const std::string endpoint;
-
-  private:
-    Ctx _context;
-    Sock _dealer;
-    size_t _descriptors = 0;
-    long _resident = 0;
-};
-
-std::string random_bytes (std::mt19937 &random, size_t size)
-{
-    std::string bytes (size, '\0');
-    for (char &c : bytes)
-        c = static_cast<char> (random ());
-    return bytes;
-}
-
 //  What the listener says first to anybody: a greeting of ZMTP, or what the transport puts before it.
 std::string first_words (const std::string &endpoint)
 {

@@ -42,8 +42,8 @@ SCENARIO (idle_while_receiver_does_not_read, 20)
         Ctx context;
         Sock pull (context, ZMQ_PULL);
         pull.set (ZMQ_RCVHWM, 1);
-        std::string endpoint = free_endpoint ();
         const bool peer_binds = std::string (role) == "bind";
+        const std::string endpoint = peer_binds ? free_endpoint_of_peers () : free_endpoint ();
         if (peer_binds)
             pull.connect (endpoint);
         else

@@ -104,7 +104,7 @@ void check_longest (double longest)
 
 void kill_listener_again_and_again (int cycles, bool look_at_cpu)
 {
-    const std::string endpoint = free_endpoint ();
+    const std::string endpoint = free_endpoint_of_peers ();
     Peer pinger ("pinger", {"endpoint=" + endpoint});
     std::unique_ptr<Survivor> survivor;
     double longest = 0;
@@ -205,7 +205,7 @@ SCENARIO_SCALED (kill_sender_amid_large_messages, 40, 300)
 SCENARIO_SCALED (kill_receiver_amid_large_messages, 40, 300)
 {
     const size_t size = size_t (8) << 20;
-    const std::string endpoint = free_endpoint ();
+    const std::string endpoint = free_endpoint_of_peers ();
     Ctx context;
     Sock push (context, ZMQ_PUSH);
     push.set (ZMQ_SNDHWM, 2).set (ZMQ_RECONNECT_IVL, reconnect_ms).set (ZMQ_LINGER, 0);
@@ -229,7 +229,7 @@ SCENARIO_SCALED (kill_receiver_amid_large_messages, 40, 300)
 //  Stopped for a while, and then killed while stopped.
 SCENARIO (kill_stopped_peer, 30)
 {
-    const std::string endpoint = free_endpoint ();
+    const std::string endpoint = free_endpoint_of_peers ();
     Ctx context;
     Sock dealer (context, ZMQ_DEALER);
     dealer.set (ZMQ_RECONNECT_IVL, reconnect_ms).set (ZMQ_LINGER, 0);

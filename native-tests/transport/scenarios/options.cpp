@@ -268,7 +268,7 @@ SCENARIO (option_backlog_shorter_than_the_crowd, 30)
 
 SCENARIO (option_heartbeat_finds_stopped_peer, 20)
 {
-    const std::string endpoint = free_endpoint ();
+    const std::string endpoint = free_endpoint_of_peers ();
     Peer echo ("echo", {"endpoint=" + endpoint});
     echo.value ("endpoint");
     Ctx context;

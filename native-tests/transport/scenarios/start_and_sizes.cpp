@@ -15,7 +15,7 @@ namespace
 void push_to_peer (const char *my_role, bool connect_first)
 {
     const bool i_bind = std::string (my_role) == "bind";
-    const std::string endpoint = free_endpoint ();
+    const std::string endpoint = i_bind ? free_endpoint () : free_endpoint_of_peers ();
     const Args args = {std::string ("role=") + (i_bind ? "connect" : "bind"), "endpoint=" + endpoint, "count=200", "size=1000"};
     Ctx context;
     Sock push (context, ZMQ_PUSH);

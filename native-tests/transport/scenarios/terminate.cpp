@@ -140,7 +140,7 @@ SCENARIO_SCALED (terminate_neighbour_of_waiting_connect_unharmed, 30, 60)
 //  A listener that accepts late is connected to, not given up.
 SCENARIO (terminate_not_before_late_accept_is_used, 30)
 {
-    const std::string endpoint = free_endpoint ();
+    const std::string endpoint = free_endpoint_of_peers ();
     Peer echo ("echo", {"endpoint=" + endpoint});
     echo.value ("endpoint");
     echo.signal (SIGSTOP);

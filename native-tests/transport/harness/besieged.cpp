@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MPL-2.0
+
+#include "besieged.hpp"
+
+#include "common_sides.hpp"
+#include "payload.hpp"
+#include "process.hpp"
+
+namespace tt
+{
+SIDE (guarded_echo)
+{
+    Ctx context;
+    Sock router (context, ZMQ_ROUTER);
+    router.set (ZMQ_HANDSHAKE_IVL, handshake_ms).set (ZMQ_LINGER, 0);
+    router.set64 (ZMQ_MAXMSGSIZE, 1 << 20);
+    attach (router, args);
+    echo_until_told (router);
+}
+
+Besieged::Besieged () : _echo ("guarded_echo"), endpoint (_echo.value ("endpoint")), _dealer (_context, ZMQ_DEALER)
+{
+    _dealer.connect (endpoint);
+    ping_until_answered (_dealer, 5000);
+    _descriptors = descriptor_count (_echo.pid ());
+    _resident = resident_kib (_echo.pid ());
+}
+
+void Besieged::check_served ()
+{
+    const double took = ping_until_answered (_dealer, 5000);
+    if (took > bound_ms (1000))
+        FAIL ("a round trip took %.0f ms", took);
+}
+
+void Besieged::check_unharmed ()
+{
+    check_served ();
+    {
+        Ctx context;
+        Sock dealer (context, ZMQ_DEALER);
+        dealer.connect (endpoint);
+        ping_until_answered (dealer, 5000);
+        //  Content as well, not only signs of life.
+        for (int i = 0; i < 20; ++i) {
+            send_payload (dealer.get (), 1, i, 30000);
+            recv_payload (dealer.get (), 1, i, 30000);
+        }
+    }
+    if (!eventually (5000, [&] { return descriptor_count (_echo.pid ()) <= _descriptors; })) {
+        for (const std::string &descriptor : descriptors (_echo.pid ()))
+            note ("open in the listener: %s", descriptor.c_str ());
+        FAIL ("the listener had %zu descriptors and has %zu", _descriptors, descriptor_count (_echo.pid ()));
+    }
+    const long growth = resident_kib (_echo.pid ()) - _resident;
+    note ("the listener grew by %ld KiB", growth);
+    CHECK (growth < 32 * 1024);
+    check_idle (_echo.pid (), 500, "the listener afterwards");
+    _echo.tell ("end");
+    _echo.finish ();
+}
+
+std::string random_bytes (std::mt19937 &random, size_t size)
+{
+    std::string bytes (size, '\0');
+    for (char &c : bytes)
+        c = static_cast<char> (random ());
+    return bytes;
+}
+}
