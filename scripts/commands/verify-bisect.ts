@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-import { mkdirSync } from 'node:fs'
+import { appendFileSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { sayCommit } from '../series/history.ts'
 import { findCompilers } from '../toolchain/compiler.ts'
@@ -97,6 +97,10 @@ function reportBisection({ context }: CommandInput, found: Bisection): CommandRe
   const data = { schemaVersion: 1, command: 'verify --bisect', date: context.now().toISOString() }
   mkdirSync(reports, { recursive: true })
   writeWhole(file, `${JSON.stringify({ ...data, ...found }, null, 2)}\n`)
+  const summary = markdownOf(found)
+  writeWhole(join(reports, 'verify-bisect.md'), summary)
+  const { GITHUB_STEP_SUMMARY } = context.env
+  if (GITHUB_STEP_SUMMARY) appendFileSync(GITHUB_STEP_SUMMARY, summary)
   const looks = `applied ${applied} times, built ${builds} times`
   const between = `${commits} commits, ${good.slice(0, 12)}..${bad.slice(0, 12)}`
   const next = stops === 'applying' ? [`./build apply --release ${found.release} --3way`] : []
@@ -120,4 +124,13 @@ function reportBisection({ context }: CommandInput, found: Bisection): CommandRe
     ].join('\n'),
     next,
   }
+}
+
+/** For a step summary or an issue. */
+function markdownOf({ stops, culprit, commits, details, release }: Bisection): string {
+  if (!culprit) return `\n## bisect: ${release} is well\n`
+  const fenced = details ? ['', '```', details.replaceAll('```', "'''"), '```'] : []
+  const who = `\`${culprit.id.slice(0, 12)}\` (${culprit.date}, ${culprit.author}): ${culprit.subject}`
+  const head = [`## bisect: the series stops ${stops}`, '', `Of ${commits} commits: ${who}`]
+  return `\n${[...head, ...fenced].join('\n')}\n`
 }
