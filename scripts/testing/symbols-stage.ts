@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
-import { mkdirSync, rmSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { refs } from '../series/repository.ts'
-import { gitEnv } from '../system/git.ts'
-import { runOrFail } from '../system/run.ts'
 import { findCompilers } from '../toolchain/compiler.ts'
 import { installInto } from '../toolchain/install-prefix.ts'
 import { buildLibzmq, exportedSymbols, type LibzmqBuild } from '../toolchain/libzmq.ts'
+import { exportCommit } from '../verify/pristine.ts'
+import { compareSymbols, leastSymbols } from '../verify/symbols.ts'
 import { must, testedRelease } from './build-script.ts'
 import { Checks } from './checks.ts'
 import type { Stage, StageContext } from './stage.ts'
@@ -17,13 +17,10 @@ export const symbolsStage: Stage = {
   floor: 4,
   minutes: 15,
   after: ['build', 'interrupt'],
-  run: compareSymbols,
+  run: compareLibraries,
 }
 
-/** The API of libzmq 4.3: fewer exported names mean that nm has not seen the library. */
-const leastSymbols = 60
-
-async function compareSymbols(context: StageContext) {
+async function compareLibraries(context: StageContext) {
   const checks = new Checks(context)
   const library = (prefix: string) => join(context.out, prefix, 'lib', 'libzmq.so')
   let pristine: string[] = []
@@ -45,28 +42,17 @@ async function compareSymbols(context: StageContext) {
 }
 
 function same(expected: readonly string[], actual: readonly string[]): void {
-  const more = actual.filter((name) => !expected.includes(name))
-  const fewer = expected.filter((name) => !actual.includes(name))
-  must(
-    more.length + fewer.length === 0 && expected.length > 0,
-    `added: ${more.join(', ') || 'none'}; missing: ${fewer.join(', ') || 'none'}`,
-  )
+  const { equal, detail } = compareSymbols(expected, actual)
+  must(equal, detail)
 }
 
 /** The base commit of the work tree, exported, built with the flags of the others. */
 async function buildPristine(context: StageContext): Promise<void> {
-  const { out, env, signal, logFile, jobs } = context
+  const { out, env, signal, jobs } = context
   const workDir = join(out, 'work', `libzmq-${testedRelease}`)
   const dir = join(out, 'pristine')
-  const archive = join(out, 'pristine.tar')
-  rmSync(dir, { recursive: true, force: true })
-  mkdirSync(dir, { recursive: true })
-  const options = { cwd: workDir, env: gitEnv({ env }), signal, logFile }
-  await runOrFail(['git', 'archive', `--output=${archive}`, refs.base], {
-    ...options,
-    what: 'git archive',
-  })
-  await runOrFail(['tar', '-xf', archive, '-C', dir], { ...options, what: 'tar' })
+  mkdirSync(out, { recursive: true })
+  await exportCommit(join(workDir, '.git'), refs.base, dir, { env, signal })
   const build: LibzmqBuild = {
     source: { dir, release: testedRelease, tree: 'pristine', edited: false },
     buildSystem: 'autotools',

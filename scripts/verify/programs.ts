@@ -23,18 +23,21 @@ export interface ProgramsOptions {
 }
 
 export interface ProgramsResult extends Tests {
-  /** Names; they failed twice, the second time by themselves. */
+  /** Names; they failed each time, at last by themselves. */
   failures: readonly string[]
-  /** They failed once, and passed when run again by themselves. */
+  /** They failed at first, and passed when run again by themselves. */
   flaky: readonly string[]
   skippedNames: readonly string[]
 }
 
 const skipCode = 77
 
+/** How often a program that failed is run again by itself. */
+const retries = 3
+
 /**
- * Runs test programs side by side. One that fails is run once more when all others have ended: a
- * machine that is busy with builds is no fault of the program. Such a one is named as flaky.
+ * Runs test programs side by side. One that fails is run again when all others have ended: some of
+ * upstream's are a matter of luck on a busy machine. One that passes then is named as flaky.
  */
 export async function runPrograms(
   programs: readonly Program[],
@@ -53,9 +56,9 @@ export async function runPrograms(
   const flaky: string[] = []
   for (const program of programs.filter((one) => verdicts.get(one.name) === 'failed')) {
     options.progress(`tests: ${program.name} again, by itself`)
-    const verdict = await runProgram(program, options)
-    verdicts.set(program.name, verdict)
-    if (verdict !== 'failed') flaky.push(program.name)
+    for (let run = 0; run < retries && verdicts.get(program.name) === 'failed'; run++)
+      verdicts.set(program.name, await runProgram(program, options))
+    if (verdicts.get(program.name) !== 'failed') flaky.push(program.name)
   }
   const named = (wanted: string) =>
     programs.map(({ name }) => name).filter((name) => verdicts.get(name) === wanted)
@@ -67,6 +70,17 @@ export async function runPrograms(
     skipped: skippedNames.length,
     ...{ failures, flaky, skippedNames },
   }
+}
+
+/** Whether a program fails at least once in so many runs. */
+export async function failsEver(
+  program: Program,
+  options: ProgramsOptions,
+  runs: number,
+): Promise<boolean> {
+  for (let run = 0; run < runs; run++)
+    if ((await runProgram(program, options)) === 'failed') return true
+  return false
 }
 
 async function runProgram(

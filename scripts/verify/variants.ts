@@ -90,7 +90,7 @@ export function judgeVariants(
             return { slug, releases, verdict: 'needed', because: describe(own) }
           if (own.length === 0 || missing.length > 0) {
             const what = missing.length > 0 ? missing.join(', ') : 'a release of its range'
-            return { slug, releases, verdict: 'unproven', because: `${what} was not looked at` }
+            return { slug, releases, verdict: 'unproven', because: `not looked at: ${what}` }
           }
           const because = `the variant for ${rivals[0]} makes the same of ${looked}`
           return { slug, releases, verdict: 'unneeded', because }
