@@ -8,6 +8,7 @@ import { refs } from '../series/repository.ts'
 import { inLab, type Lab } from '../series/testing.ts'
 import { readEvidence } from './evidence.ts'
 import { type ProveOptions, prove } from './prove.ts'
+import { warnedOf } from './provers.ts'
 import { bundleLab } from './testing.ts'
 
 /** Programs of this machine that the stand-ins below need; nothing else is on the PATH. */
@@ -109,6 +110,17 @@ test('what passes is remembered for this very series, and its logs name no folde
     const edited = await prove({ ...options, edited: true })
     assert.not.ok(edited.proofs.find((proof) => proof.name === 'distcheck')?.passed)
   }))
+
+test('warnings of the transport’s own sources count, upstream’s do not', () => {
+  const output = [
+    'src/proxy.cpp:508:26: warning: suggest braces',
+    'src/scif_ring.cpp:12:3: warning: unused variable',
+    '../src/scif_ring.cpp:14:3: warning: unused variable',
+    'tests/test_pair_scif.cpp:9:1: note: expanded from here',
+  ].join('\n')
+  assert.equal(warnedOf(output), ['src/scif_ring.cpp'])
+  assert.equal(warnedOf('src/proxy.cpp:508:26: warning: suggest braces'), [])
+})
 
 test('a source that clang-format would change is named', () =>
   inLab(async (lab) => {
