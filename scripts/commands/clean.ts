@@ -15,7 +15,7 @@ import type { Command, CommandInput } from './command.ts'
 import { allPrefixes } from './compile.ts'
 
 /** Folders of --out that are the toolkit's alone, whatever is in them. */
-const ownFolders = ['build', 'logs', 'reports', 'bundle', 'test', 'cache'] as const
+const ownFolders = ['build', 'logs', 'reports', 'bundle', 'verify', 'test', 'cache'] as const
 
 /** What may be named on the command line. */
 const parts = ['work', 'prefix', ...ownFolders] as const
