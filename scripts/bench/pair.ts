@@ -20,6 +20,8 @@ export interface PairOptions {
   /** Milliseconds until a program that has not ended counts as hung. */
   timeout: number
   env: Env
+  /** More variables for one end. */
+  endEnv?: Readonly<Record<'local' | 'remote', Env>>
   signal: AbortSignal
   /** Which program is started first, and how many milliseconds before the other. */
   order?: { first: 'local' | 'remote'; gap: number }
@@ -63,7 +65,8 @@ async function runPair(kind: 'thr' | 'lat', options: PairOptions) {
   const signal = AbortSignal.any([options.signal, oneFailed.signal])
   const start = async (end: 'local' | 'remote') => {
     if (end !== first) await sleep(gap)
-    const { bin, env, timeout } = options
+    const { bin, timeout } = options
+    const env = { ...options.env, ...options.endEnv?.[end] }
     const result = await run(commands[end], { cwd: bin, env, signal, timeout })
     if (result.exitCode !== 0 && !result.timedOut) oneFailed.abort()
     return result

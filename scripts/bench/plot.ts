@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MPL-2.0
-import { parseHTML } from 'linkedom'
 
 /** An element as linkedom makes it; its own types want a browser's. */
 export interface Element {
@@ -40,13 +39,17 @@ export interface Drawing {
   create(name: string, attributes: Readonly<Record<string, string | number>>): Element
 }
 
+interface Page {
+  document: { createElementNS(namespace: string, name: string): Element }
+}
+
 /** Plot, and the document that it draws into: Node.js has none. */
 export async function openDrawing(): Promise<Drawing> {
-  const name: string = '@observablehq/plot'
-  const Plot = (await import(name)) as Plot
-  const { document } = parseHTML('<!doctype html><html><body></body></html>') as unknown as {
-    document: { createElementNS(namespace: string, name: string): Element }
-  }
+  // Names that the type checker cannot follow: the packages' own types do not hold in strict mode.
+  const names: { plot: string; dom: string } = { plot: '@observablehq/plot', dom: 'linkedom' }
+  const Plot = (await import(names.plot)) as Plot
+  const { parseHTML } = (await import(names.dom)) as { parseHTML(html: string): Page }
+  const { document } = parseHTML('<!doctype html><html><body></body></html>')
   const create: Drawing['create'] = (element, attributes) => {
     const made = document.createElementNS('http://www.w3.org/2000/svg', element)
     for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value))
