@@ -190,6 +190,71 @@ static void test_shared_memory_of_one_connection (void)
     CHECK (count_descriptors () <= before + 4);
 }
 
+/* Registers memory of its own in one connection after the other. */
+static void be_an_owner (const struct scif_portID *at, int kind, int rounds)
+{
+    const int lasting = scif_open ();
+    struct scif_portID to = *at;
+    char byte;
+    CHECK (scif_connect (lasting, &to) > 0);
+    for (int i = 0; i < rounds; i++) {
+        const int epd = scif_open ();
+        char *p = mmap (NULL, PAGE, PROT_READ | PROT_WRITE,
+                        kind | MAP_ANONYMOUS, -1, 0);
+        CHECK (scif_connect (epd, &to) > 0);
+        CHECK_EQUAL (scif_register (epd, p, PAGE, 0, RW, SCIF_MAP_FIXED), 0);
+        CHECK_EQUAL (scif_send (epd, "w", 1, 0), 1);
+        CHECK_EQUAL (scif_recv (epd, &byte, 1, SCIF_RECV_BLOCK), 1);
+        if (i % 2)
+            CHECK_EQUAL (scif_unregister (epd, 0, PAGE), 0);
+        scif_close (epd);
+        munmap (p, PAGE);
+    }
+    CHECK_EQUAL (scif_recv (lasting, &byte, 1, SCIF_RECV_BLOCK), 1);
+    scif_close (lasting);
+}
+
+static void use_memory_of (int kind)
+{
+    struct scif_portID at, peer;
+    const int rounds = 20;
+    int lasting, epd, before = 0;
+    char byte;
+    const int listener = check_listen (2, &at);
+    const pid_t child = fork ();
+    if (child == 0) {
+        scif_close (listener);
+        be_an_owner (&at, kind, rounds);
+        fflush (stdout);
+        _exit (check_failures ? 1 : 0);
+    }
+    CHECK_EQUAL (scif_accept (listener, &peer, &lasting, SCIF_ACCEPT_SYNC), 0);
+    for (int i = 0; i < rounds; i++) {
+        CHECK_EQUAL (scif_accept (listener, &peer, &epd, SCIF_ACCEPT_SYNC), 0);
+        CHECK_EQUAL (scif_recv (epd, &byte, 1, SCIF_RECV_BLOCK), 1);
+        char *m = scif_mmap (NULL, PAGE, RW, 0, epd, 0);
+        CHECK (m != SCIF_MMAP_FAILED);
+        CHECK_EQUAL (scif_munmap (m, PAGE), 0);
+        CHECK_EQUAL (scif_send (epd, "r", 1, 0), 1);
+        CHECK (check_poll (epd, SCIF_POLLIN, 5000) & SCIF_POLLHUP);
+        scif_close (epd);
+        if (i == 0) /* the arena comes with the first */
+            before = count_descriptors ();
+    }
+    CHECK_SOON (scif_close (scif_open ()) == 0
+                && count_descriptors () <= before);
+    CHECK_EQUAL (scif_send (lasting, "e", 1, 0), 1);
+    CHECK_EQUAL (check_reap (child), 0);
+    scif_close (lasting);
+    scif_close (listener);
+}
+
+static void test_memory_of_many_connections (void)
+{
+    use_memory_of (MAP_PRIVATE);
+    use_memory_of (MAP_SHARED);
+}
+
 /* ---- with a child of a fork ---- */
 
 static pid_t start_sleeper (void)
@@ -248,6 +313,7 @@ int main (void)
     check_begin ("leak", 50);
     RUN (test_cycles);
     RUN (test_shared_memory_of_one_connection);
+    RUN (test_memory_of_many_connections);
     RUN (test_unconnected_over_fork);
     RUN (test_listener_over_fork);
     return check_end ();
