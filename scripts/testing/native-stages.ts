@@ -6,7 +6,7 @@ import { buildCmake, ctest, installCmake, tapProgram } from './native.ts'
 import type { Stage, StageContext } from './stage.ts'
 
 /** Sanitizers that stop at the first finding, so that none is overlooked. */
-const sanitizerEnv = {
+export const sanitizerEnv = {
   ASAN_OPTIONS: 'halt_on_error=1:abort_on_error=1:detect_leaks=1',
   UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1',
 }
@@ -17,66 +17,11 @@ const transportFloor = 125
 /** What makes SoftSCIF refuse to register memory, as the driver does beyond the limit. */
 const withoutMemory = { SOFTSCIF_FAULTS: 'register=ENOMEM' }
 
-/** The one fact that SoftSCIF is known to depart from; docs/softscif.md says why. */
-const softscifDeviation = '2.4 EPOLLET: another event per message while earlier ones are unread'
-
 /** Scenarios that need libzmq's draft API, and are skipped without it. */
 const draftScenarios = 1
 
-/** SoftSCIF against its own tests and against the facts of the driver. */
-export const softscifStages: readonly Stage[] = [
-  {
-    id: 'softscif',
-    title: "SoftSCIF's tests",
-    floor: 11,
-    minutes: 8,
-    run: async (context) =>
-      ctest(
-        context,
-        await buildCmake(context, 'libzmq-ext/softscif', 'softscif', {
-          SOFTSCIF_TESTS: 'ON',
-          CMAKE_INSTALL_PREFIX: join(context.out, 'softscif-prefix'),
-        }),
-      ),
-  },
-  {
-    id: 'softscif-sanitized',
-    title: "SoftSCIF's tests under AddressSanitizer and UBSan",
-    floor: 11,
-    minutes: 8,
-    run: async (context) => {
-      const sanitized = { ...context, env: { ...context.env, ...sanitizerEnv } }
-      const buildDir = await buildCmake(sanitized, 'libzmq-ext/softscif', 'softscif-sanitized', {
-        SOFTSCIF_TESTS: 'ON',
-        SOFTSCIF_SANITIZE: 'address',
-        CMAKE_BUILD_TYPE: 'Debug',
-      })
-      return ctest(sanitized, buildDir)
-    },
-  },
-]
-
 /** What is tested on the prefix that the stage "build" has made. */
 export const prefixStages: readonly Stage[] = [
-  {
-    id: 'conformance',
-    title: 'SCIF conformance: SoftSCIF against the facts measured on the driver',
-    floor: 250,
-    minutes: 8,
-    after: ['build'],
-    run: async (context) => {
-      const buildDir = await buildCmake(context, 'native-tests/conformance', 'conformance', {
-        SCIF_PREFIX: join(context.out, 'prefix'),
-      })
-      return tapProgram(context, [
-        join(buildDir, 'scif-conformance'),
-        '--floor',
-        '250',
-        '--deviation',
-        softscifDeviation,
-      ])
-    },
-  },
   {
     id: 'strict',
     title: 'libscif-strict: endpoints that look as the driver’s do',

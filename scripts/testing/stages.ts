@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 import { buildStages } from './build-stages.ts'
 import { bundleStages } from './bundle-stages.ts'
-import { prefixStages, softscifStages } from './native-stages.ts'
+import { prefixStages } from './native-stages.ts'
 import { perfStages } from './perf-stages.ts'
+import { conformanceStages, softscifStages } from './softscif-stages.ts'
 import type { Stage } from './stage.ts'
 import { symbolsStage } from './symbols-stage.ts'
 import { toolkitStages } from './toolkit-stages.ts'
@@ -16,6 +17,7 @@ export const stages: readonly Stage[] = [
   ...variantStages,
   symbolsStage,
   ...bundleStages,
+  ...conformanceStages,
   ...prefixStages,
   ...perfStages,
 ]
