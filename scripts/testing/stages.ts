@@ -8,6 +8,7 @@ import type { Stage } from './stage.ts'
 import { symbolsStage } from './symbols-stage.ts'
 import { toolkitStages } from './toolkit-stages.ts'
 import { variantStages } from './variant-stages.ts'
+import { verifyStages } from './verify-stages.ts'
 
 /** Everything that ./test runs, in this order: the quick ones first. */
 export const stages: readonly Stage[] = [
@@ -20,4 +21,5 @@ export const stages: readonly Stage[] = [
   ...conformanceStages,
   ...prefixStages,
   ...perfStages,
+  ...verifyStages,
 ]
