@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
 import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { type Env, run, runOrFail } from '../system/run.ts'
 import { buildEnv } from '../toolchain/compiler.ts'
 import { type Counts, parseCtest, parseTap } from './counts.ts'
 import type { StageContext } from './stage.ts'
 
-/** Configures and builds a CMake project of the repository; returns its build folder. */
+/** Configures and builds a CMake project, of the repository if the path is relative; returns its build folder. */
 export async function buildCmake(
   context: StageContext,
   source: string,
@@ -18,7 +18,7 @@ export async function buildCmake(
   const { root, env, signal, logFile, jobs, progress } = context
   const options = { cwd: root, env: buildEnv(env), signal, logFile, onLine: progress }
   const flags = Object.entries(defines).map(([key, value]) => `-D${key}=${value}`)
-  await runOrFail(['cmake', '-S', join(root, source), '-B', buildDir, ...flags], {
+  await runOrFail(['cmake', '-S', resolve(root, source), '-B', buildDir, ...flags], {
     ...options,
     what: `Configuring ${source}`,
   })

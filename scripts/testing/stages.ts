@@ -3,6 +3,8 @@ import { buildStages } from './build-stages.ts'
 import { bundleStages } from './bundle-stages.ts'
 import { prefixStages } from './native-stages.ts'
 import { perfStages } from './perf-stages.ts'
+import { proofStages } from './proof-stages.ts'
+import { sanitizerStages } from './sanitizer-stages.ts'
 import { conformanceStages, softscifStages } from './softscif-stages.ts'
 import type { Stage } from './stage.ts'
 import { symbolsStage } from './symbols-stage.ts'
@@ -20,6 +22,8 @@ export const stages: readonly Stage[] = [
   ...bundleStages,
   ...conformanceStages,
   ...prefixStages,
+  ...proofStages,
+  ...sanitizerStages,
   ...perfStages,
   ...verifyStages,
 ]

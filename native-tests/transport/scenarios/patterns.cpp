@@ -5,12 +5,22 @@
 #include "common_sides.hpp"
 #include "payload.hpp"
 
+#include <dlfcn.h>
+#include <string.h>
+
 #include <algorithm>
 
 using namespace tt;
 
 namespace
 {
+//  A function that is not in every libzmq.
+template <typename Function> bool find (Function &function, const char *name)
+{
+    function = reinterpret_cast<Function> (dlsym (RTLD_DEFAULT, name));
+    return function != nullptr;
+}
+
 //  Two sockets in contexts of their own, joined over the transport.
 struct Joined
 {
@@ -272,4 +282,72 @@ SCENARIO (pattern_one_socket_binds_and_connects, 15)
     middle.send ("one");
     middle.send ("two");
     CHECK (bound.recv () != connected.recv ());
+}
+
+//  The socket types of the draft API. Their numbers are stable, their names are in draft builds only.
+SCENARIO (pattern_draft_sockets, 30)
+{
+    const int server_type = 12, client_type = 13, radio_type = 14, dish_type = 15, gather_type = 16, scatter_type = 17,
+              channel_type = 20;
+    int (*join) (void *, const char *);
+    int (*set_group) (zmq_msg_t *, const char *);
+    int (*set_routing_id) (zmq_msg_t *, uint32_t);
+    uint32_t (*routing_id) (zmq_msg_t *);
+    if (!find (join, "zmq_join") || !find (set_group, "zmq_msg_set_group") || !find (set_routing_id, "zmq_msg_set_routing_id")
+        || !find (routing_id, "zmq_msg_routing_id"))
+        skip ("this libzmq is built without its draft API");
+    Ctx context, other;
+
+    for (const bool connecter_first : {true, false}) {
+        //  Which of the two binds makes no difference to either.
+        const auto attach_pair = [&] (Sock &a, Sock &b) {
+            if (connecter_first)
+                a.connect (b.bind ());
+            else
+                b.connect (a.bind ());
+        };
+        {
+            Sock client (context, client_type), server (other, server_type);
+            attach_pair (client, server);
+            client.send ("question");
+            zmq_msg_t message;
+            zmq_msg_init (&message);
+            CHECK_RC (zmq_msg_recv (&message, server.get (), 0));
+            CHECK_EQ (std::string (static_cast<char *> (zmq_msg_data (&message)), zmq_msg_size (&message)), std::string ("question"));
+            const uint32_t client_id = routing_id (&message);
+            CHECK (client_id != 0);
+            zmq_msg_close (&message);
+            zmq_msg_init_size (&message, 6);
+            memcpy (zmq_msg_data (&message), "answer", 6);
+            CHECK_RC (set_routing_id (&message, client_id));
+            CHECK_RC (zmq_msg_send (&message, server.get (), 0));
+            CHECK_EQ (client.recv (), std::string ("answer"));
+        }
+        for (const auto &types : {std::make_pair (scatter_type, gather_type), std::make_pair (channel_type, channel_type)}) {
+            Sock from (context, types.first), to (other, types.second);
+            attach_pair (from, to);
+            for (int i = 0; i < 500; ++i)
+                send_payload (from.get (), 1, i, i * 37);
+            for (int i = 0; i < 500; ++i)
+                recv_payload (to.get (), 1, i, i * 37);
+        }
+        {
+            Sock radio (context, radio_type), dish (other, dish_type);
+            CHECK_RC (join (dish.get (), "weather"));
+            attach_pair (radio, dish);
+            std::string heard;
+            //  Until the group is known to the radio it sends to nobody.
+            CHECK (eventually (5000, [&] {
+                for (const char *const group : {"traffic", "weather"}) {
+                    zmq_msg_t message;
+                    zmq_msg_init_size (&message, 7);
+                    memcpy (zmq_msg_data (&message), group, 7);
+                    CHECK_RC (set_group (&message, group));
+                    CHECK_RC (zmq_msg_send (&message, radio.get (), 0));
+                }
+                return dish.try_recv (heard, 20);
+            }));
+            CHECK_EQ (heard, std::string ("weather"));
+        }
+    }
 }

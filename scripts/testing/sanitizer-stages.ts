@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MPL-2.0
+import { join } from 'node:path'
+import type { Env } from '../system/run.ts'
+import { testedRelease } from './build-script.ts'
+import type { Counts } from './counts.ts'
+import { buildCmake, ctest, installCmake, tapProgram } from './native.ts'
+import { buildRing, sanitizerEnv, transportFloor } from './native-stages.ts'
+import type { Stage, StageContext } from './stage.ts'
+
+/** libzmq, its transport and SoftSCIF, all built with the same sanitizer. */
+export const sanitizerStages: readonly Stage[] = [
+  {
+    id: 'transport-sanitized',
+    title:
+      'The transport: all scenarios, with libzmq and SoftSCIF under AddressSanitizer and UBSan',
+    floor: transportFloor,
+    minutes: 20,
+    after: ['build'],
+    run: (context) => scenarios(context, 'address', ['--mode', 'rings'], sanitizerEnv),
+  },
+  {
+    id: 'ring-sanitized',
+    title: 'The ring, the stream and the address under AddressSanitizer and UBSan, with fuzzing',
+    floor: 10,
+    minutes: 8,
+    after: ['build', 'transport-sanitized'],
+    run: async (context) =>
+      ctest(
+        { ...context, env: { ...context.env, ...sanitizerEnv } },
+        await buildRing(context, prefixName('address'), 'address'),
+      ),
+  },
+]
+
+function prefixName(sanitizer: string): string {
+  return `sanitized-${sanitizer}-prefix`
+}
+
+/** Builds all of it into a prefix of its own, and runs the scenarios there. */
+async function scenarios(
+  context: StageContext,
+  sanitizer: 'address' | 'thread',
+  options: readonly string[],
+  env: Env,
+): Promise<Counts> {
+  const prefix = join(context.out, prefixName(sanitizer))
+  const common = { CMAKE_INSTALL_PREFIX: prefix, CMAKE_INSTALL_LIBDIR: 'lib' }
+  const build = (source: string, name: string, defines: Record<string, string>) =>
+    buildCmake(context, source, `sanitized-${sanitizer}-${name}`, defines)
+  const softscif = await build('libzmq-ext/softscif', 'softscif', {
+    ...common,
+    SOFTSCIF_SANITIZE: sanitizer,
+  })
+  await installCmake(context, softscif)
+  const libzmq = await build(join(context.out, 'work', `libzmq-${testedRelease}`), 'libzmq', {
+    ...common,
+    CMAKE_BUILD_TYPE: 'RelWithDebInfo',
+    CMAKE_CXX_FLAGS: `${sanitizerFlags[sanitizer]} -g1`,
+    CMAKE_CXX_FLAGS_RELWITHDEBINFO: '-O1',
+    // A third of the time, and of no consequence here.
+    CMAKE_UNITY_BUILD: 'ON',
+    WITH_SCIF: 'ON',
+    SCIF_ROOT: prefix,
+    WITH_LIBSODIUM: 'ON',
+    ENABLE_CURVE: 'ON',
+    BUILD_STATIC: 'OFF',
+    BUILD_TESTS: 'OFF',
+    WITH_DOCS: 'OFF',
+    WITH_PERF_TOOL: 'OFF',
+  })
+  await installCmake(context, libzmq)
+  const tests = await build('native-tests/transport', 'transport', {
+    ZMQ_PREFIX: prefix,
+    TRANSPORT_SANITIZE: sanitizer,
+  })
+  const argv = [join(tests, 'transport-tests'), '--timeout-factor', '5', ...options]
+  return tapProgram(context, argv, env)
+}
+
+const sanitizerFlags = {
+  address: '-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer',
+  thread: '-fsanitize=thread',
+}
