@@ -3,7 +3,7 @@ import { appendFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { git } from '../system/git.ts'
 import { run } from '../system/run.ts'
-import { checkOutTo, type Found, findProgram, type ProverOptions } from './provers.ts'
+import { checkOut, type Found, findProgram, type ProverOptions } from './prover.ts'
 
 /** Upstream's CI formats with 18; the neighbours differ little, and every file of its own is checked. */
 const candidates = [18, 19, 17, 20, 16].map((version) => `clang-format-${version}`)
@@ -17,7 +17,7 @@ export async function proveFormat(options: ProverOptions): Promise<Found> {
   const command = 'clang-format --style=file, on each file that the series adds or edits'
   const tool = await findProgram([...candidates, 'clang-format'], options)
   if (!tool) return { passed: false, command, detail: 'clang-format is not installed' }
-  const source = await checkOutTo(options, 'format')
+  const source = await checkOut(options, 'format')
   const ask = (args: readonly string[]): Promise<string> =>
     git([`--git-dir=${gitDir}`, ...args], { cwd: dir, env: options.env, signal: options.signal })
   const listed = await ask(['diff-tree', '-r', '-z', '--no-renames', '--name-status', base, head])

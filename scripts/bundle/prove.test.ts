@@ -12,7 +12,19 @@ import { warnedOf } from './provers.ts'
 import { bundleLab } from './testing.ts'
 
 /** Programs of this machine that the stand-ins below need; nothing else is on the PATH. */
-const tools = ['sh', 'git', 'bash', 'cat', 'mkdir', 'touch', 'grep', 'dirname', 'pwd', 'echo']
+const tools = [
+  'sh',
+  'git',
+  'bash',
+  'cat',
+  'mkdir',
+  'touch',
+  'grep',
+  'dirname',
+  'pwd',
+  'echo',
+  'tar',
+]
 
 /** Puts a shell script on the lab's PATH. */
 async function program(lab: Lab, name: string, body: string): Promise<void> {
@@ -109,6 +121,28 @@ test('what passes is remembered for this very series, and its logs name no folde
     )
     const edited = await prove({ ...options, edited: true })
     assert.not.ok(edited.proofs.find((proof) => proof.name === 'distcheck')?.passed)
+  }))
+
+test('tests that fail without the series, too, do not close the gate; its own do', () =>
+  inLab(async (lab) => {
+    const options = await proving(lab)
+    const says = (tests: string): string => `case "$*" in
+*XFAIL_TESTS*) echo "# PASS:  40"; echo "# SKIP:  2"; echo "# XFAIL: 1" ;;
+*distcheck*) for t in ${tests}; do echo "FAIL: $t"; done; exit 2 ;;
+*TESTS=tests/test_pair_vsock) echo "FAIL: tests/test_pair_vsock"; exit 2 ;;
+*TESTS=*) exit 2 ;;
+esac`
+    await program(lab, 'make', says('tests/test_pair_vsock'))
+    const other = (await prove(options)).proofs.find((proof) => proof.name === 'distcheck')
+    assert.is(
+      other?.detail,
+      '40 test programs passed, 2 were skipped; without the series, too, this machine fails tests/test_pair_vsock',
+    )
+    assert.is(other?.passed, true)
+    await program(lab, 'make', says('tests/test_pair_vsock tests/test_pair_scif'))
+    const own = (await prove({ ...options, seriesHash: '0'.repeat(64) })).proofs.at(-1)
+    assert.is(own?.passed, false)
+    assert.is(own?.detail, 'only with the series this machine fails tests/test_pair_scif')
   }))
 
 test('warnings of the transport’s own sources count, upstream’s do not', () => {
