@@ -148,7 +148,8 @@ function treeBuild(job: CellJob, id: string, others: OthersChoice | undefined): 
     buildDir: join(dirname(work.workDir), id),
     scif: plan.scif ? libscif.choice : { kind: 'none' },
     scifKey: plan.scif ? libscif.key : 'none',
-    more: others?.flags ?? testFlags(plan.buildSystem),
+    // The one that has everything has the unit tests, too, which Autotools link statically.
+    more: others ? [...others.flags, '--enable-static'] : testFlags(plan.buildSystem),
     drafts: plan.others,
     ...{ compilers, jobs },
     logBase: join(job.logs, id),

@@ -33,7 +33,12 @@ export function planCells(
 }
 
 /** Everything that a cell's result depends on. */
-function inputsOf(options: MatrixOptions, prepared: Prepared, plan: CellPlan) {
+function inputsOf(
+  options: MatrixOptions,
+  prepared: Prepared,
+  plan: CellPlan,
+  everyCommit = options.everyCommit,
+) {
   const { result, work } = prepared
   return {
     cell: JSON.stringify(plan),
@@ -43,7 +48,7 @@ function inputsOf(options: MatrixOptions, prepared: Prepared, plan: CellPlan) {
     series: result.seriesHash,
     compiler: JSON.stringify(options.compilers),
     libscif: options.libscif.key,
-    'every commit': String(options.everyCommit && !plan.others),
+    'every commit': String(everyCommit && !plan.others),
   }
 }
 
@@ -101,6 +106,10 @@ function recall(
   prepared: Prepared,
   plan: CellPlan,
 ): CellResult | undefined {
-  const found = options.memory.recall<CellResult>(inputsOf(options, prepared, plan))
+  const { memory, everyCommit } = options
+  const known = (every: boolean) =>
+    memory.recall<CellResult>(inputsOf(options, prepared, plan, every))
+  // One that looked at every commit has looked at all the rest as well.
+  const found = known(true) ?? (everyCommit ? undefined : known(false))
   return found && { ...found.value, remembered: found.date }
 }
