@@ -7,7 +7,7 @@ import { which } from '../toolchain/detect.ts'
 import { must, pair, testedRelease } from './build-script.ts'
 import { Checks } from './checks.ts'
 import { add, type Counts, nothing } from './counts.ts'
-import { tapProgram } from './native.ts'
+import { ctest, tapProgram } from './native.ts'
 import { buildTransport, transportFloor } from './native-stages.ts'
 import type { Stage, StageContext } from './stage.ts'
 
@@ -31,6 +31,14 @@ export const proofStages: readonly Stage[] = [
     minutes: 5,
     after: ['build'],
     run: checkFormat,
+  },
+  {
+    id: 'transport-runner',
+    title: 'What runs the scenarios reports each way that one can end',
+    floor: 1,
+    minutes: 5,
+    after: ['build'],
+    run: async (context) => ctest(context, await buildTransport(context, 'prefix')),
   },
   {
     id: 'transport-seed',

@@ -30,6 +30,8 @@ wrong() {
 run 0 --filter '^selftest_passes$'
 has '^1\.\.1$'
 has '^ok 1 - selftest_passes \([0-9.]+ s\)$'
+has '^# 42 messages of 42$'
+if printf '%s\n' "$report" | grep -q 'of no interest'; then wrong "a note is shown of a scenario that passed"; fi
 
 run 1 --filter '^selftest_fails$'
 has '^not ok 1 - selftest_fails '
@@ -79,6 +81,8 @@ run 2 --jobs two
 run 2 --transport carrier-pigeon
 run 2 --scale huge
 run 2 --peer-env nothing
+run 2 --messages none
+run 2 --mode other
 run 0 --help
 
 run 0 --list --filter '^selftest_'
