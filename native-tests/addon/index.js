@@ -13,13 +13,20 @@ export const {
   has,
   library,
   open,
-  poll,
-  proxy,
   socketTypes,
   version,
   z85Decode,
   z85Encode,
 } = native
+
+// Promises throughout: wrong arguments are a rejection, too.
+export async function poll(items, milliseconds) {
+  return native.poll(items, milliseconds)
+}
+
+export async function proxy(...sockets) {
+  return native.proxy(...sockets)
+}
 
 export const POLLIN = 1
 export const POLLOUT = 2
@@ -91,6 +98,10 @@ export class Context extends native.Context {
   socket(type, options = {}) {
     return new Socket(this, type, options)
   }
+
+  async term() {
+    return super.term()
+  }
 }
 
 export class Socket extends native.Socket {
@@ -116,6 +127,14 @@ export class Socket extends native.Socket {
 
   async receive({ signal } = {}) {
     return abortable(this, signal, (id) => this._receive(id))
+  }
+
+  async sendOnThread(message) {
+    return super.sendOnThread(message)
+  }
+
+  async receiveOnThread() {
+    return super.receiveOnThread()
   }
 
   [Symbol.asyncIterator]() {

@@ -112,7 +112,7 @@ Napi::Value Context::term (const Napi::CallbackInfo &info)
     _core->shutdown ();
     const std::vector<Socket *> sockets (_core->sockets.begin (), _core->sockets.end ());
     for (Socket *socket : sockets)
-        socket->close (env);
+        socket->close (env, ETERM);
     _core->terminate ([dispatcher, deferred] (int error) {
         dispatcher->post ([dispatcher, deferred, error] (Napi::Env env) {
             dispatcher->letGo ();

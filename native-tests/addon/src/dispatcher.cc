@@ -57,7 +57,13 @@ void Dispatcher::run (napi_env env, napi_value, void *context, void *)
         const std::lock_guard<std::mutex> lock (self->_mutex);
         jobs.swap (self->_jobs);
     }
-    for (const Job &job : jobs)
-        job (Napi::Env (env));
+    for (const Job &job : jobs) {
+        try {
+            job (Napi::Env (env));
+        }
+        catch (const Napi::Error &) {
+            // A worker is being terminated: no JavaScript runs any more, and the clean-up follows.
+        }
+    }
 }
 }

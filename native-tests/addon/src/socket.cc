@@ -54,7 +54,7 @@ Socket::Socket (const Napi::CallbackInfo &info) : ObjectWrap (info), _instance (
 Socket::~Socket ()
 {
     if (_handle)
-        closeHandle (Env ());
+        closeHandle (Env (), ENOTSOCK);
 }
 
 void *Socket::open (Napi::Env env, const char *call) const
@@ -80,7 +80,7 @@ void Socket::takeBack (Napi::Env env)
 {
     _lent = false;
     if (_closing)
-        closeHandle (env);
+        closeHandle (env, ENOTSOCK);
     notWaiting ();
 }
 
@@ -348,17 +348,22 @@ void Socket::failWaiters (Napi::Env env, int errnum)
     }
 }
 
-void Socket::close (Napi::Env env)
+void Socket::closeNow (const Napi::CallbackInfo &info)
+{
+    close (info.Env (), ENOTSOCK);
+}
+
+void Socket::close (Napi::Env env, int errnum)
 {
     if (!_handle || _closing)
         return;
     if (_lent)
         _closing = true;
     else
-        closeHandle (env);
+        closeHandle (env, errnum);
 }
 
-void Socket::closeHandle (Napi::Env env)
+void Socket::closeHandle (Napi::Env env, int errnum)
 {
     void *handle = _handle;
     _handle = nullptr;
@@ -368,7 +373,7 @@ void Socket::closeHandle (Napi::Env env)
     _instance->sockets.erase (_id);
     _context->sockets.erase (this);
     zmq_close (handle);
-    failWaiters (env, ENOTSOCK);
+    failWaiters (env, errnum);
     // The context may be terminated with its last socket.
     _context.reset ();
 }

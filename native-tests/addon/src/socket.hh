@@ -30,7 +30,8 @@ class Socket : public Napi::ObjectWrap<Socket>
     void ready (Napi::Env env);
 
     /// Closes now, or as soon as the blocking call is back.
-    void close (Napi::Env env);
+    /// Who waits fails with `errnum`.
+    void close (Napi::Env env, int errnum);
 
     /// At the end of the environment, when no JavaScript runs any more: drops everything.
     void abandon ();
@@ -71,7 +72,7 @@ class Socket : public Napi::ObjectWrap<Socket>
     Napi::Value sendOnThread (const Napi::CallbackInfo &info);
     Napi::Value receiveOnThread (const Napi::CallbackInfo &info);
     Napi::Value forgetWaiter (const Napi::CallbackInfo &info);
-    void closeNow (const Napi::CallbackInfo &info) { close (info.Env ()); }
+    void closeNow (const Napi::CallbackInfo &info);
     Napi::Value closed (const Napi::CallbackInfo &info);
 
     /// The handle for a call on this thread.
@@ -88,7 +89,7 @@ class Socket : public Napi::ObjectWrap<Socket>
     void failWaiters (Napi::Env env, int errnum);
     void waiting ();
     void notWaiting ();
-    void closeHandle (Napi::Env env);
+    void closeHandle (Napi::Env env, int errnum);
 
     Instance *_instance;
     std::shared_ptr<ContextCore> _context;

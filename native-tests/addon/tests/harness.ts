@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
@@ -195,7 +195,11 @@ export function children(): string[] {
 }
 
 function childrenOf(task: string): string[] {
-  const { readFileSync } = process.getBuiltinModule('node:fs')
-  const text = readFileSync(`/proc/self/task/${task}/children`, 'utf8').trim()
-  return text === '' ? [] : text.split(' ')
+  try {
+    const text = readFileSync(`/proc/self/task/${task}/children`, 'utf8').trim()
+    return text === '' ? [] : text.split(' ')
+  } catch {
+    // That thread has ended.
+    return []
+  }
 }
