@@ -97,6 +97,7 @@ const prove = v.object({
     v.object({
       /** The gate that it opens. */
       name: v.string(),
+      date: v.pipe(v.string(), v.isoTimestamp()),
       passed: v.boolean(),
       /** "clang-format 18.1.8, 27 files": one short sentence without a date. */
       detail: v.string(),

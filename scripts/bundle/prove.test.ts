@@ -113,7 +113,10 @@ test('what passes is remembered for this very series, and its logs name no folde
     assert.not.ok(log.includes(lab.dir))
     // With no tool left, what was found before still holds for this series, and for no other.
     await program(lab, 'make', 'exit 2')
-    assert.ok((await prove(options)).proofs.every((proof) => proof.passed))
+    const later = () => new Date('2026-01-29T10:00:00Z')
+    const again = await prove({ ...options, now: later })
+    assert.ok(again.proofs.every((proof) => proof.passed))
+    assert.is(again.date, '2026-01-24T10:00:00.000Z', 'as old as what it found then')
     const other = await prove({ ...options, seriesHash: '0'.repeat(64) })
     assert.equal(
       other.proofs.filter((proof) => proof.passed).map((proof) => proof.name),

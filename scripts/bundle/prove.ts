@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Env } from '../system/run.ts'
 import { describeMachine } from '../verify/report.ts'
@@ -41,26 +41,25 @@ export type Proof = ProveReport['proofs'][number]
  */
 export async function prove(options: ProveOptions): Promise<ProveReport> {
   const { reports, dir } = options
-  const before = await remembered(options)
-  const proofs: Proof[] = []
   await mkdir(dir, { recursive: true })
   await mkdir(join(reports, 'prove'), { recursive: true })
-  for (const prover of provers) {
-    const old = before.find((proof) => proof.name === prover.name && proof.passed)
-    if (!old) {
-      options.progress(prover.name)
-      const logFile = join(dir, `${prover.name}.log`)
-      await rm(logFile, { force: true })
+  const proofs = new Map((await remembered(options)).map((proof) => [proof.name, proof]))
+  for (const { name, run } of provers) {
+    if (!proofs.get(name)?.passed) {
+      options.progress(name)
+      const logFile = join(dir, `${name}.log`)
       await writeFile(logFile, '')
-      proofs.push({ name: prover.name, ...(await prover.run({ ...options, logFile })) })
+      const found = await run({ ...options, logFile })
+      proofs.set(name, { name, date: options.now().toISOString(), ...found })
       const log = await readFile(logFile, 'utf8')
-      await writeFile(join(reports, 'prove', `${prover.name}.log`), rename(log, options.places))
-    } else proofs.push(old)
-    const last = proofs.at(-1)
-    options.line(`${prover.name}: ${last?.passed ? 'passed' : 'failed'}, ${last?.detail}`)
-    await writeFile(join(reports, 'prove.json'), `${JSON.stringify(document(options, proofs))}\n`)
+      await writeFile(join(reports, 'prove', `${name}.log`), rename(log, options.places))
+    }
+    const { passed, detail } = proofs.get(name) ?? {}
+    options.line(`${name}: ${passed ? 'passed' : 'failed'}, ${detail}`)
+    const text = `${JSON.stringify(document(options, [...proofs.values()]), null, 2)}\n`
+    await writeFile(join(reports, 'prove.json'), text)
   }
-  return document(options, proofs)
+  return document(options, [...proofs.values()])
 }
 
 function rename(log: string, places: ProveOptions['places']): string {
@@ -72,7 +71,8 @@ function document(options: ProveOptions, proofs: readonly Proof[]): ProveReport 
   return {
     schemaVersion: 1,
     command: 'bundle --prove',
-    date: options.now().toISOString(),
+    // As old as the oldest of them.
+    date: proofs.map(({ date }) => date).sort()[0] ?? options.now().toISOString(),
     commands: [`./build bundle --prove --release ${release}`],
     machine: describeMachine(),
     files: proofs.map(({ name }) => `prove/${name}.log`),
