@@ -90,6 +90,13 @@ static uint64_t cookie_of (int fd)
     socklen_t size = sizeof cookie;
     if (getsockopt (fd, SOL_SOCKET, SO_COOKIE, &cookie, &size) == 0)
         return cookie;
+
+    /* Kernels before 4.12 and qemu-user have no cookies. A socket's inode number is as good until 2^32 more sockets
+     * have been made. */
+    struct stat st;
+    if (errno != EBADF && errno != ENOTSOCK && fstat (fd, &st) == 0
+        && S_ISSOCK (st.st_mode))
+        return st.st_ino;
     if (errno != EBADF)
         errno = ENOTTY;
     return 0;
