@@ -27,7 +27,9 @@ export const build: Command = {
         fetchStep(input, artifacts),
         await applyStep(input, artifacts),
         ...(await compileSteps(input, artifacts)),
-        ...(input.extra['no-scif'] === true ? [] : [quickRunStep(input, artifacts)]),
+        ...(input.extra['no-scif'] === true || input.extra.host !== undefined
+          ? []
+          : [quickRunStep(input, artifacts)]),
       ],
       report: async (steps) => report(input, artifacts, steps),
     }

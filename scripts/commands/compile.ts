@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { compileLibzmq } from '../toolchain/compile.ts'
 import { type Compilers, findCompilers } from '../toolchain/compiler.ts'
+import { crossCompilers, crossFor, parseTriplet } from '../toolchain/cross.ts'
 import { chooseLibscif, scifDevices, scifPrefixes } from '../toolchain/libscif.ts'
 import { type LibzmqBuild, recipeOf } from '../toolchain/libzmq.ts'
 import {
@@ -27,11 +29,16 @@ import { systemStep } from './system.ts'
 export const compileOptions = [
   { flag: '--no-scif', describe: 'Build without the transport, into a prefix of its own' },
   { flag: '--drafts', describe: "Build with libzmq's draft API, into a prefix of its own" },
+  {
+    flag: '--host <triplet>',
+    describe: 'Build for another kind of machine, into a prefix of its own',
+  },
 ] as const
 
 /** What a build with these options is called behind its name: "", "-noscif", "-drafts". */
 function variantOf(extra: CommandInput['extra']): string {
-  return `${extra['no-scif'] === true ? '-noscif' : ''}${extra.drafts === true ? '-drafts' : ''}`
+  const host = typeof extra.host === 'string' ? `-${parseTriplet(extra.host)}` : ''
+  return `${host}${extra['no-scif'] === true ? '-noscif' : ''}${extra.drafts === true ? '-drafts' : ''}`
 }
 
 /** Below --out: the prefix of a build with these options. */
@@ -41,28 +48,40 @@ export function prefixOf({ context, extra }: Pick<CommandInput, 'context' | 'ext
 
 /** All prefixes that there can be, for those who clean up. */
 export function allPrefixes(context: CommandInput['context']): string[] {
-  return [true, false].flatMap((noScif) =>
+  const native = [true, false].flatMap((noScif) =>
     [true, false].map((drafts) => prefixOf({ context, extra: { 'no-scif': noScif, drafts } })),
   )
+  const all = existsSync(context.out) ? readdirSync(context.out, { withFileTypes: true }) : []
+  const foreign = all
+    .filter((entry) => entry.isDirectory() && /^prefix-[a-z0-9_]+-[\w-]+$/.test(entry.name))
+    .map((entry) => join(context.out, entry.name))
+  return [...new Set([...native, ...foreign])]
 }
 
 /** The steps that make SoftSCIF, when it is needed, and libzmq, into the prefix. */
 export async function compileSteps(input: CommandInput, artifacts: Artifacts): Promise<Step[]> {
   const { context, options, extra } = input
   const prefix = prefixOf(input)
+  const host = typeof extra.host === 'string' ? extra.host : undefined
+  const cross = host === undefined ? undefined : crossFor(host, context.root, context.env)
+  const findBoth = (signal: AbortSignal) =>
+    cross ? crossCompilers(cross, context.env, signal) : findCompilers(context.env, signal)
+  // The libscif that this machine has is not one for another.
+  const scif = cross && options.scif.kind === 'auto' ? ({ kind: 'soft' } as const) : options.scif
   const { choice, reason }: { choice: LibscifChoice; reason: string } =
     extra['no-scif'] === true
       ? { choice: { kind: 'none' }, reason: 'asked for by --no-scif' }
-      : chooseLibscif(options.scif, {
+      : chooseLibscif(scif, {
           ownPrefix: prefix,
           devices: scifDevices,
           prefixes: scifPrefixes,
         })
   const softscif = (compilers: Compilers): SoftscifBuild => ({
     sourceDir: join(context.root, 'libzmq-ext', 'softscif'),
-    buildDir: join(context.out, 'build', 'softscif'),
+    buildDir: join(context.out, 'build', `softscif${host ? `-${host}` : ''}`),
     prefix,
     compilers,
+    cross,
     logFile: join(context.out, 'logs', 'softscif.log'),
   })
   const libzmq = (compilers: Compilers): LibzmqBuild => {
@@ -83,11 +102,14 @@ export async function compileSteps(input: CommandInput, artifacts: Artifacts): P
       drafts: extra.drafts === true,
       scifKey: scifKeyOf(choice, softscif(compilers)),
       compilers,
+      cross,
       jobs: context.jobs,
       logBase: join(context.out, 'logs', name),
     }
   }
-  const planned = { cc: 'cc', cxx: 'c++', ccache: undefined, version: '' }
+  const planned = cross
+    ? { cc: `${host}-gcc`, cxx: `${host}-g++`, ccache: undefined, version: '' }
+    : { cc: 'cc', cxx: 'c++', ccache: undefined, version: '' }
   const recipe = recipeOf(libzmq(planned))
   return [
     {
@@ -98,7 +120,7 @@ export async function compileSteps(input: CommandInput, artifacts: Artifacts): P
           ? softscifCommands(softscif(planned), context.jobs).map(commandLine)
           : [`nothing: ${reason}`],
       run: async (handle) => {
-        const compilers = await findCompilers(context.env, handle.signal)
+        const compilers = await findBoth(handle.signal)
         if (choice.kind === 'soft') return buildSoftscif(softscif(compilers), context, handle)
         if (choice.kind === 'real') removeSoftscif(prefix)
         return { status: 'skipped', detail: reason }
@@ -116,7 +138,7 @@ export async function compileSteps(input: CommandInput, artifacts: Artifacts): P
       run: async (handle) => {
         const source = need(artifacts, 'source')
         const { seriesHash } = need(artifacts, 'work')
-        const compilers = await findCompilers(context.env, handle.signal)
+        const compilers = await findBoth(handle.signal)
         const provenance = { seriesHash, route: source.route }
         const done = await compileLibzmq(libzmq(compilers), provenance, context, handle)
         artifacts.built = done.built
@@ -142,6 +164,7 @@ export const compile: Command = {
     './build compile',
     './build compile --build-system cmake',
     './build compile --no-scif',
+    './build compile --host aarch64-linux-gnu',
     './build compile --scif /opt/mpss/sysroot/usr',
   ],
   plan: async (input) => {

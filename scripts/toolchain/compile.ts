@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Context } from '../system/context.ts'
 import { ExitCode, UserError } from '../ui/errors.ts'
 import type { StepHandle, StepOutcome } from '../ui/steps.ts'
-import { askLibrary, checkLinkage } from './inspect.ts'
+import { askLibrary, checkLinkage, readLibrary } from './inspect.ts'
 import { type BuildRecord, installInto, readRecord, writeRecord } from './install-prefix.ts'
 import { libraryVersion } from './libscif.ts'
 import { buildLibzmq, type LibzmqBuild, libzmqInputs, recipeOf } from './libzmq.ts'
@@ -86,11 +86,19 @@ async function check(
   await checkLinkage(
     own.map((file) => join(prefix, file)),
     prefix,
-    { ...common, libscif: build.scif.kind === 'real' ? build.scif.library : undefined },
+    {
+      ...common,
+      libscif: build.scif.kind === 'real' ? build.scif.library : undefined,
+      foreign: build.cross !== undefined,
+    },
   )
   const workDir = join(build.buildDir, 'probe')
   mkdirSync(workDir, { recursive: true })
-  const answers = await askLibrary({ prefix, workDir, compilers, ...common })
+  const emulator = build.cross?.emulator
+  const answers =
+    build.cross && !emulator
+      ? await readLibrary(prefix, common)
+      : await askLibrary({ prefix, workDir, compilers, emulator, ...common })
   const wanted = build.scif.kind !== 'none'
   if (answers.scif !== wanted)
     throw new UserError({

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-import { existsSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Env, run, runOrFail } from '../system/run.ts'
 import { ExitCode, UserError } from '../ui/errors.ts'
@@ -35,6 +35,8 @@ interface ProbeOptions {
   compilers: Compilers
   env: Env
   signal?: AbortSignal
+  /** What runs its programs: an emulator's command line. */
+  emulator?: readonly string[] | undefined
 }
 
 /** Compiles a small C program against the prefix, runs it, and returns what the library says. */
@@ -57,10 +59,33 @@ export async function askLibrary(options: ProbeOptions): Promise<Answers> {
     `-Wl,-rpath-link,${lib}`,
   ]
   await runOrFail(argv, { ...common, what: 'Compiling a program against the new libzmq' })
-  const { stdout } = await runOrFail([program], { ...common, what: 'Asking the new libzmq' })
+  const { stdout } = await runOrFail([...(options.emulator ?? []), program], {
+    ...common,
+    what: 'Asking the new libzmq',
+  })
   const match = /^(\d+\.\d+\.\d+) ([01]) ([01])\n$/.exec(stdout)
   if (!match?.[1]) throw new Error(`the probe printed ${JSON.stringify(stdout)}`)
   return { version: match[1], scif: match[2] === '1', curve: match[3] === '1' }
+}
+
+/** What can be said of an installed libzmq that nothing here can run. */
+export async function readLibrary(
+  prefix: string,
+  options: { env: Env; signal?: AbortSignal },
+): Promise<Answers> {
+  const header = readFileSync(join(prefix, 'include', 'zmq.h'), 'utf8')
+  const number = (name: string) =>
+    new RegExp(`^#define ZMQ_VERSION_${name} (\\d+)`, 'm').exec(header)?.[1] ?? '0'
+  const { stdout } = await runOrFail(['readelf', '-d', join(prefix, 'lib', 'libzmq.so')], {
+    ...options,
+    cwd: prefix,
+    what: 'readelf',
+  })
+  return {
+    version: ['MAJOR', 'MINOR', 'PATCH'].map(number).join('.'),
+    scif: parseDynamic(stdout).needed.some((name) => name.startsWith('libscif')),
+    curve: false,
+  }
 }
 
 /** Only what is built into a file may decide which libraries it finds. */
@@ -94,7 +119,7 @@ export function parseDynamic(output: string): Linkage {
 export async function checkLinkage(
   files: readonly string[],
   prefix: string,
-  options: { env: Env; signal?: AbortSignal; libscif?: string | undefined },
+  options: { env: Env; signal?: AbortSignal; libscif?: string | undefined; foreign?: boolean },
 ): Promise<void> {
   const common = { cwd: prefix, ...options, env: withoutLibraryPath(options.env), timeout: 30_000 }
   for (const file of files) {
@@ -102,6 +127,8 @@ export async function checkLinkage(
     const { runPath } = parseDynamic(readelf.stdout)
     if (runPath[0] !== '$ORIGIN/../lib')
       throw wrong(file, `its run path is ${runPath.join(':') || 'empty'}`)
+    // The loader of this machine says nothing of another one's files.
+    if (options.foreign) continue
     const ldd = await run(['ldd', file], common)
     const missing = /^\s*(\S+) => not found/m.exec(ldd.stdout)?.[1]
     if (ldd.exitCode !== 0 || missing) throw wrong(file, `${missing ?? 'a library'} is not found`)

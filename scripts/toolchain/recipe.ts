@@ -2,6 +2,7 @@
 
 import { dirname, join } from 'node:path'
 import type { Compilers } from './compiler.ts'
+import { autotoolsFor, type Cross, cmakeFor } from './cross.ts'
 import type { LibscifChoice } from './types.ts'
 
 /** The perf programs that are installed beside the library. */
@@ -35,6 +36,8 @@ export interface BuildPlan {
   drafts: boolean
   compilers: Compilers
   jobs: number
+  /** For another kind of machine. */
+  cross?: Cross | undefined
   /** Further arguments of configure or cmake; on an option that is there already they win. */
   more?: readonly string[]
 }
@@ -103,6 +106,7 @@ export function autotools(plan: BuildPlan): Recipe {
         `CXXFLAGS=${compileFlags}`,
         // Make takes one dollar away, the shell the backslash.
         `LDFLAGS=-Wl,-rpath,${runPath(scif).replace('$', () => '\\$$')}`,
+        ...(plan.cross ? autotoolsFor(plan.cross) : []),
         ...(plan.more ?? []),
       ],
       cwd: buildDir,
@@ -170,6 +174,7 @@ export function cmake(plan: BuildPlan): Recipe {
           BUILD_STATIC: 'OFF',
           ENABLE_CPACK: 'OFF',
         }),
+        ...(plan.cross ? cmakeFor(plan.cross, libscif) : []),
         ...(plan.more ?? []),
       ],
       cwd: buildDir,

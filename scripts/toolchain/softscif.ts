@@ -5,6 +5,7 @@ import type { Context } from '../system/context.ts'
 import { runOrFail } from '../system/run.ts'
 import type { StepHandle, StepOutcome } from '../ui/steps.ts'
 import { buildEnv, type Compilers } from './compiler.ts'
+import { type Cross, toolchainFor } from './cross.ts'
 import { removeFiles } from './install-prefix.ts'
 import { withPrefix } from './prefix-lock.ts'
 import {
@@ -23,6 +24,7 @@ export interface SoftscifBuild {
   buildDir: string
   prefix: string
   compilers: Compilers
+  cross?: Cross | undefined
   logFile: string
 }
 
@@ -39,7 +41,9 @@ export function softscifCommands(build: SoftscifBuild, jobs: number): string[][]
       `-DCMAKE_INSTALL_PREFIX=${prefix}`,
       '-DCMAKE_INSTALL_LIBDIR=lib',
       '-DCMAKE_BUILD_TYPE=Release',
-      `-DCMAKE_C_COMPILER=${compilers.cc}`,
+      ...(build.cross
+        ? toolchainFor(build.cross, undefined)
+        : [`-DCMAKE_C_COMPILER=${compilers.cc}`]),
     ],
     ['cmake', '--build', buildDir, '--parallel', String(jobs)],
     ['cmake', '--install', buildDir],
