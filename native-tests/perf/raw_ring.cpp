@@ -142,7 +142,7 @@ void echo (ring_t *rings_, unsigned char *message_, size_t size_, long count_)
 {
     receiver_t receiver (rings_[0]);
     sender_t sender (rings_[1]);
-    for (long i = 0; i < count_; i++) {
+    for (long i = 0; i <= count_; i++) {
         receiver.receive (message_, size_);
         sender.send (message_, size_);
     }
@@ -152,6 +152,9 @@ void latency (ring_t *rings_, unsigned char *message_, size_t size_, long count_
 {
     sender_t sender (rings_[0]);
     receiver_t receiver (rings_[1]);
+    //  The clock starts when the other process is there.
+    sender.send (message_, size_);
+    receiver.receive (message_, size_);
     const double start = microseconds ();
     for (long i = 0; i < count_; i++) {
         sender.send (message_, size_);

@@ -60,7 +60,8 @@ export async function calibrate(
     )
     if (outcome.kind !== 'figures') return outcome
     const next = countFor(what, size, outcome.value, seconds * part, memory)
-    if (next <= count && part < 1)
+    // What took long enough is known well enough.
+    if (part < 1 && outcome.seconds >= seconds * part)
       return { count: countFor(what, size, outcome.value, seconds, memory) }
     count = next
   }
