@@ -290,7 +290,10 @@ function provenance(input: CommandInput, artifacts: Artifacts) {
     seriesHash: work.seriesHash,
     edited: work.edits.uncommitted.length > 0 || work.edits.moved,
     compiler: built.compiler,
-    flags: built.flags.map((flag) => flag.replaceAll(context.root, '.')),
+    // Where it was built is of no interest, and is nobody's business.
+    flags: built.flags.map((flag) =>
+      flag.replaceAll(context.out, 'out').replaceAll(context.root, '.'),
+    ),
     buildSystem: built.buildSystem,
     libscif: { kind, ...(version ? { version } : {}), ...(device ? { device } : {}) },
   }
