@@ -87,9 +87,9 @@ async function endure(context: StageContext): Promise<Counts> {
   const path = await program(context)
   const modes = [
     { messages: 400_000, options: ['--mode', 'rings'], env: {} },
-    { messages: 40_000, options: ['--mode', 'endpoint'], env: noMemory },
+    { messages: 20_000, options: ['--mode', 'endpoint'], env: noMemory },
     {
-      messages: 40_000,
+      messages: 20_000,
       options: ['--mode', 'endpoint', '--peer-env', `SOFTSCIF_FAULTS=${noMemory.SOFTSCIF_FAULTS}`],
       env: {},
     },
