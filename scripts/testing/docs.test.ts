@@ -6,6 +6,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { docsOf, docsReport, quoteFigures, quotingDocuments } from '../bench/docs.ts'
 import { readReport } from '../bench/report.ts'
+import { commands } from '../commands/registry.ts'
 import { loadSeries } from '../series/manifest.ts'
 import { parsePatch } from '../series/patch-text.ts'
 import { resolveSeries } from '../series/resolve.ts'
@@ -89,6 +90,13 @@ test('the list of glue places in the guide is that of the series', async () => {
     .flatMap((entry) => entry.files.map(({ to }) => to))
     .filter((to) => to.startsWith('src/'))
   assert.equal([...new Set(modules)].sort(), added.sort(), 'files of the modules')
+})
+
+test('the README tells of every command', () => {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8')
+  const listed = tableRows(readme, ['command', 'does']).map(([command = '']) => command)
+  for (const { name } of commands)
+    assert.ok(listed.includes(`\`./build ${name}\``), `README.md does not list ${name}`)
 })
 
 test('every figure in the docs comes from the report in the tree', async () => {

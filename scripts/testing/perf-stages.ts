@@ -55,7 +55,9 @@ async function perfStage(context: StageContext): Promise<Counts> {
           )
     const scif = report.results.filter(({ transport }) => transport === 'scif')
     must(
-      scif.every(({ samples }) => samples.every(({ usage }) => usage && usage.user + usage.system > 0)),
+      scif.every(({ samples }) =>
+        samples.every(({ usage }) => usage && usage.user + usage.system > 0),
+      ),
       'processor time is missing',
     )
   })

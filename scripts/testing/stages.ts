@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 import { buildStages } from './build-stages.ts'
 import { bundleStages } from './bundle-stages.ts'
+import { crossStages } from './cross-stages.ts'
+import { docsStages } from './docs-stages.ts'
 import { prefixStages } from './native-stages.ts'
 import { perfStages } from './perf-stages.ts'
 import { proofStages } from './proof-stages.ts'
@@ -25,5 +27,7 @@ export const stages: readonly Stage[] = [
   ...proofStages,
   ...sanitizerStages,
   ...perfStages,
+  ...crossStages,
+  ...docsStages,
   ...verifyStages,
 ]
