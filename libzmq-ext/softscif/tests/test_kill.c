@@ -248,10 +248,54 @@ static void test_killed_listeners (void)
     }
 }
 
+static void be_an_accepter (enum step unused)
+{
+    struct scif_portID peer;
+    int accepted;
+    const int epd = scif_open ();
+    (void) unused;
+    if (scif_bind (epd, PORT) != PORT || scif_listen (epd, 1) != 0)
+        _exit (1);
+    reached ();
+    scif_accept (epd, &peer, &accepted, SCIF_ACCEPT_SYNC);
+    reached ();
+    pause ();
+}
+
+/* Blocked in accept, and just when it has accepted, perhaps a little before. */
+static void test_killed_accepters (void)
+{
+    struct scif_portID at = {0, PORT};
+    for (int i = 0; i < 50; i++) {
+        const pid_t child = start (be_an_accepter, LISTENING);
+        const int epd = scif_open ();
+        CHECK (await_byte ());
+        if (i == 0) {
+            usleep (20000);
+            finish (child);
+            CHECK_ERRNO (scif_connect (epd, &at), ECONNREFUSED);
+        } else {
+            fcntl (epd, F_SETFL, O_NONBLOCK);
+            CHECK_ERRNO (scif_connect (epd, &at), EINPROGRESS);
+            usleep ((useconds_t) i * 10);
+            finish (child);
+            CHECK_EQUAL (check_poll (epd, SCIF_POLLOUT, 2000), SCIF_POLLOUT);
+            if (scif_connect (epd, &at) > 0)
+                CHECK_EQUAL (check_poll (epd, SCIF_POLLIN, 2000),
+                             SCIF_POLLHUP);
+            else
+                CHECK_EQUAL (errno, ECONNREFUSED);
+        }
+        scif_close (epd);
+        check_port_is_free ();
+    }
+}
+
 int main (void)
 {
     check_begin ("kill", 50);
     RUN (test_killed_connecters);
     RUN (test_killed_listeners);
+    RUN (test_killed_accepters);
     return check_end ();
 }
