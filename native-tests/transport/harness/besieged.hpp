@@ -11,8 +11,9 @@
 
 namespace tt
 {
-/// ZMQ_HANDSHAKE_IVL of those under attack, so that silent strangers do not pile up.
-const int handshake_ms = 300;
+/// ZMQ_HANDSHAKE_IVL of those under attack, so that silent strangers do not pile up. Those that get through the
+/// handshake must have done so by then, however busy the machine is.
+const int handshake_ms = 1000;
 
 class Besieged
 {
