@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
+import { addonStages } from './addon-stages.ts'
 import { buildStages } from './build-stages.ts'
 import { bundleStages } from './bundle-stages.ts'
 import { crossStages } from './cross-stages.ts'
@@ -6,6 +7,7 @@ import { docsStages } from './docs-stages.ts'
 import { prefixStages } from './native-stages.ts'
 import { perfStages } from './perf-stages.ts'
 import { proofStages } from './proof-stages.ts'
+import { pyzmqStage } from './pyzmq-stage.ts'
 import { sanitizerStages } from './sanitizer-stages.ts'
 import { conformanceStages, softscifStages } from './softscif-stages.ts'
 import type { Stage } from './stage.ts'
@@ -26,6 +28,8 @@ export const stages: readonly Stage[] = [
   ...prefixStages,
   ...proofStages,
   ...sanitizerStages,
+  ...addonStages,
+  pyzmqStage,
   ...perfStages,
   ...crossStages,
   ...docsStages,

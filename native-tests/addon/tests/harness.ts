@@ -189,17 +189,24 @@ export function descriptors(): number {
   return readdirSync('/proc/self/fd').length
 }
 
-/** Processes that this one has started and that are still there. */
+/** Processes of the tests that are still there; tsx has one of its own. */
 export function children(): string[] {
-  return readdirSync('/proc/self/task').flatMap((task) => childrenOf(task))
+  return readdirSync('/proc/self/task').flatMap((task) => {
+    try {
+      const pids = readFileSync(`/proc/self/task/${task}/children`, 'utf8').trim().split(' ')
+      return pids.map(commandLine).filter((line) => line !== '' && !line.includes('esbuild'))
+    } catch {
+      // That thread has ended.
+      return []
+    }
+  })
 }
 
-function childrenOf(task: string): string[] {
+function commandLine(pid: string): string {
+  if (pid === '') return ''
   try {
-    const text = readFileSync(`/proc/self/task/${task}/children`, 'utf8').trim()
-    return text === '' ? [] : text.split(' ')
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()
   } catch {
-    // That thread has ended.
-    return []
+    return ''
   }
 }

@@ -20,12 +20,12 @@ function resident(): number {
   return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) / 1024
 }
 
-test('three thousand sockets of one context, bound to as many ports', () =>
+test('three thousand sockets of one context, a thousand of them bound', () =>
   withContext(
     async (context) => {
       const sockets = Array.from({ length: 3000 }, () => context.socket('pull'))
-      const endpoints = new Set(sockets.map((socket) => socket.bind('scif://*:*')))
-      assert.is(endpoints.size, 3000)
+      const bound = sockets.slice(0, 1000).map((socket) => socket.bind('scif://*:*'))
+      assert.is(new Set(bound).size, 1000)
       assert.is(zmq.open().sockets, 3000)
       for (const socket of sockets) socket.close()
       assert.is(zmq.open().sockets, 0)
@@ -41,14 +41,11 @@ test('hundreds of sockets of one process, connected to another', () =>
         const pull = await peer.socket('pull', { backlog: 400 })
         const endpoint = await pull.bind()
         const got = pull.digests(count)
-        const sent = Array.from({ length: count }, (_, i) => {
-          const push = context.socket('push')
-          push.connect(endpoint)
-          return push.send(`${i}`, patience())
-        })
-        await Promise.all(sent)
+        const sockets = Array.from({ length: count }, () => context.socket('push'))
+        for (const push of sockets) push.connect(endpoint)
+        await Promise.all(sockets.map((push, i) => push.send(`${i}`, patience())))
         assert.is(new Set(await got).size, count)
-        assert.is(zmq.open().sockets, count)
+        assert.is(zmq.open().sockets, sockets.length)
       },
       { max_sockets: 4000 },
     ),
@@ -82,7 +79,7 @@ test('lives without number leave no descriptor, no thread and no memory', async 
   await lives(30)
   await until(() => zmq.open().sockets === 0, 'the end of the sockets')
   const before = { descriptors: descriptors(), resident: resident() }
-  await lives(150)
+  await lives(100)
   await until(async () => {
     await collect()
     return zmq.open().buffers <= 2
@@ -92,15 +89,16 @@ test('lives without number leave no descriptor, no thread and no memory', async 
     `${before.descriptors} descriptors have become ${descriptors()}`,
   )
   const grown = resident() - before.resident
-  // A life moves 600 KB: what is kept of 150 would be 90 MB.
+  // A life moves 600 KB: what is kept of 100 would be 60 MB.
   assert.ok(grown < 25, `${grown.toFixed(1)} MiB more are resident`)
 })
 
 test('a hundred thousand messages leave no memory', () =>
   withPeer((peer) =>
     withContext(async (context) => {
-      const pull = context.socket('pull')
-      const push = await peer.socket('push')
+      // Short queues: what waits in them is no leak.
+      const pull = context.socket('pull', { rcvhwm: 20 })
+      const push = await peer.socket('push', { sndhwm: 20 })
       await push.connect(pull.bind('scif://*:*'))
       const round = async (count: number, size: number) => {
         const flood = push.flood(count, size)
@@ -126,7 +124,7 @@ test('a hundred thousand messages leave no memory', () =>
   ))
 
 test('no test has left a process behind', async () => {
-  await until(() => children().length === 0, `the end of ${children().join(' ')}`)
+  await until(() => children().length === 0, `the end of ${children().join(', ')}`)
 })
 
 test.run()
