@@ -2,6 +2,7 @@
 import { apply } from './apply.ts'
 import { build } from './build.ts'
 import { bundle } from './bundle.ts'
+import { check } from './check.ts'
 import { clean } from './clean.ts'
 import type { Command } from './command.ts'
 import { compile } from './compile.ts'
@@ -23,6 +24,7 @@ export const commands: readonly Command[] = [
   exportCommand,
   status,
   compile,
+  check,
   verify,
   perf,
   bundle,

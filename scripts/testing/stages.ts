@@ -2,6 +2,7 @@
 import { addonStages } from './addon-stages.ts'
 import { buildStages } from './build-stages.ts'
 import { bundleStages } from './bundle-stages.ts'
+import { checkStages } from './check-stages.ts'
 import { crossStages } from './cross-stages.ts'
 import { docsStages } from './docs-stages.ts'
 import { prefixStages } from './native-stages.ts'
@@ -27,6 +28,7 @@ export const stages: readonly Stage[] = [
   ...conformanceStages,
   ...prefixStages,
   ...proofStages,
+  ...checkStages,
   ...sanitizerStages,
   ...addonStages,
   pyzmqStage,

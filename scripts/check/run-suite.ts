@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MPL-2.0
+import { runClaimed } from './claims.ts'
+import { type ExplainedList, explanationsOf, isWholeProgram, keptCases } from './explained.ts'
+import { isWell } from './judge.ts'
+import { type RunPlace, runProgram } from './run-program.ts'
+import type { Execution, Lane, Program, Transport } from './types.ts'
+
+export interface SuiteOptions extends RunPlace {
+  transports: readonly Transport[]
+  list: ExplainedList
+  /** Programs that run at the same time; most of them wait most of the time. */
+  parallel: number
+  progress(text: string): void
+  line(text: string): void
+}
+
+interface Task {
+  program: Program
+  lane: Lane
+  keep: readonly string[]
+}
+
+/** Unit tests call no API, and ours speak scif as they are: neither has an endpoint to rewrite. */
+export function isForUpstreamsTransports(name: string): boolean {
+  return name.startsWith('test_') && !isOurs(name)
+}
+
+/** Tests that the series adds. */
+export function isOurs(name: string): boolean {
+  return /_scif(_|$)/.test(name)
+}
+
+/** All runs of the programs: first those that may hang, then the heavy ones. */
+export function planRuns(
+  programs: readonly Program[],
+  { transports, list }: Pick<SuiteOptions, 'transports' | 'list'>,
+): Task[] {
+  const none: string[] = []
+  const order = ({ name, weight }: Program) =>
+    weight + (explanationsOf(list, name).length > 0 ? 1_000_000 : 0)
+  return [...programs]
+    .sort((a, b) => order(b) - order(a) || (a.name < b.name ? -1 : 1))
+    .flatMap((program): Task[] => {
+      const { name } = program
+      const keep = keptCases(list, name)
+      const runs: Task[] = [{ program, lane: 'unchanged', keep: none }]
+      if (!isForUpstreamsTransports(name)) return runs
+      if (transports.includes('scif')) {
+        if (!isWholeProgram(list, name)) runs.push({ program, lane: 'scif', keep })
+        if (explanationsOf(list, name).some(({ unstable }) => !unstable))
+          runs.push({ program, lane: 'explained', keep: none })
+      }
+      if (transports.includes('ipc')) runs.push({ program, lane: 'ipc', keep: none })
+      return runs
+    })
+}
+
+/**
+ * Runs the programs side by side. One that fails an assertion is run once more by itself when all
+ * others have ended, as libzmq's tests rely on times that a busy machine does not keep; a hang or
+ * a crash over scif is never excused like that.
+ */
+export async function runSuite(
+  programs: readonly Program[],
+  options: SuiteOptions,
+): Promise<Execution[]> {
+  const tasks = planRuns(programs, options)
+  let ended = 0
+  const executions = await runClaimed(
+    tasks.map((task) => ({
+      claims: task.program.claims,
+      run: async () => {
+        options.signal.throwIfAborted()
+        const execution = await runTask(task, options)
+        options.progress(`${++ended} of ${tasks.length} runs (${task.program.name})`)
+        return execution
+      },
+    })),
+    options.parallel,
+  )
+  for (const [index, task] of tasks.entries()) {
+    const first = executions[index] as Execution
+    if (!isWorthAnother(first)) continue
+    options.progress(`${task.program.name} again, by itself`)
+    const second = await runTask(task, options)
+    if (!isWell(second)) continue
+    executions[index] = { ...second, flaky: true }
+    options.line(`${task.program.name} (${task.lane}) failed beside others, and passed by itself`)
+  }
+  return executions
+}
+
+function runTask({ program, lane, keep }: Task, options: SuiteOptions): Promise<Execution> {
+  return runProgram(program, lane, keep, options)
+}
+
+function isWorthAnother(execution: Execution): boolean {
+  if (isWell(execution)) return false
+  return (
+    execution.lane === 'unchanged' || (execution.lane === 'scif' && execution.outcome === 'failed')
+  )
+}
