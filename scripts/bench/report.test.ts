@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
@@ -131,6 +131,44 @@ test('rendering the same report twice gives the same bytes', async () => {
   assert.ok(names.includes('perf-throughput.svg') && names.includes('report.html'))
   for (const name of names)
     assert.is(readFileSync(join(one, name), 'utf8'), readFileSync(join(two, name), 'utf8'), name)
+})
+
+test('the page has the matrix and the tests of the other commands, and what they lack', async () => {
+  const dir = join(scratch, 'evidence')
+  mkdirSync(dir)
+  const head = { schemaVersion: 1, date: '2026-01-03T00:00:00.000Z' }
+  const cell = { release: '4.3.4', buildSystem: 'cmake', scif: true }
+  const check = {
+    ...head,
+    commands: ['./build check --release 4.3.4'],
+    release: '4.3.4',
+    seriesHash: 'b'.repeat(64),
+    totals: { passed: 12, failed: 1, skipped: 3 },
+    suites: [{ id: 'own', title: 'Suite <1>', passed: 12, failed: 1, skipped: 3 }],
+  }
+  const verify = {
+    ...head,
+    commands: ['./build verify --releases 4.3.4'],
+    cells: [
+      { ...cell, status: 'passed', tests: { passed: 7, failed: 0, skipped: 1 } },
+      { ...cell, scif: false, status: 'unavailable', reason: 'no route has it' },
+    ],
+  }
+  writeFileSync(join(dir, 'check.json'), JSON.stringify(check))
+  writeFileSync(join(dir, 'verify.json'), JSON.stringify(verify))
+  await renderReport(report, { reports: dir })
+  const page = readFileSync(join(dir, 'report.html'), 'utf8')
+  for (const text of [
+    'passed, 7 passed, 0 failed, 1 skipped',
+    'unavailable: no route has it',
+    'Suite &lt;1&gt;',
+    './build verify --releases 4.3.4',
+    './build check --release 4.3.4',
+  ])
+    assert.ok(page.includes(text), text)
+  writeFileSync(join(dir, 'check.json'), '{"schemaVersion":2}')
+  await renderReport(report, { reports: dir })
+  assert.match(readFileSync(join(dir, 'report.html'), 'utf8'), /its report is in another form/)
 })
 
 test('the link model stands on every figure, table and page', async () => {
