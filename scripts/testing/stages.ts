@@ -13,6 +13,7 @@ import { sanitizerStages } from './sanitizer-stages.ts'
 import { conformanceStages, softscifStages } from './softscif-stages.ts'
 import type { Stage } from './stage.ts'
 import { symbolsStage } from './symbols-stage.ts'
+import { syscallStages } from './syscall-stages.ts'
 import { toolkitStages } from './toolkit-stages.ts'
 import { variantStages } from './variant-stages.ts'
 import { verifyStages } from './verify-stages.ts'
@@ -27,6 +28,7 @@ export const stages: readonly Stage[] = [
   ...bundleStages,
   ...conformanceStages,
   ...prefixStages,
+  ...syscallStages,
   ...proofStages,
   ...checkStages,
   ...sanitizerStages,
