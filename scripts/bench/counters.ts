@@ -111,7 +111,8 @@ async function countKernelCopies(
       kernelCopies.push({
         transport: target.transport,
         size,
-        perByte: Math.max(0, carried - start) / (size * (enough - few)),
+        // What the run of few has carried is frames; its messages are of one byte.
+        perByte: Math.max(0, carried - start) / (size * enough),
       })
     }
   }
