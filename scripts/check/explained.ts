@@ -30,6 +30,7 @@ const list = v.strictObject({
       ),
       ipc: v.optional(v.literal('passes')),
       unstable: v.optional(v.literal(true)),
+      mayFail: v.optional(v.literal(true)),
     }),
   ),
 })
@@ -75,11 +76,12 @@ export function parseExplained(text: string, file: string, version: string): Exp
     kinds,
     explanations: explanations
       .filter(({ releases }) => releases === undefined || satisfies(version, releases))
-      .map(({ program, cases, kind, why, ipc, unstable }) => ({
+      .map(({ program, cases, kind, why, ipc, unstable, mayFail }) => ({
         ...{ program, kind, why: why.trim() },
         ...(cases ? { cases } : {}),
         passesOverIpc: ipc === 'passes',
         unstable: unstable === true,
+        mayFail: mayFail === true,
       })),
   }
 }

@@ -29,7 +29,13 @@ function execution(
 }
 
 const entry = (more: Partial<Explanation> & { program: string }): Explanation => ({
-  ...{ kind: 'peer', why: 'a mock on a TCP socket', passesOverIpc: false, unstable: false },
+  ...{
+    kind: 'peer',
+    why: 'a mock on a TCP socket',
+    passesOverIpc: false,
+    unstable: false,
+    mayFail: false,
+  },
   ...more,
 })
 
@@ -109,6 +115,17 @@ test('what is explained and passes all the same is a failure, unless by luck', (
   assert.match(failures(listOf(entry(mock)))[0]?.text ?? '', /^mock passes over scif/)
   assert.is(failures(listOf(entry(mock))).length, 1)
   assert.equal(failures(listOf(entry({ ...mock, unstable: true }))), [])
+})
+
+test('what may fail on its own transport is excused there, and nothing beside it', () => {
+  const list = listOf(entry({ program: 'test_a', cases: ['race'], mayFail: true }))
+  const failures = (lane: Lane, outcome: Outcome, ...cases: string[]) =>
+    judge([execution('test_a', lane, outcome, cases)], list, both).failures.length
+  assert.is(failures('unchanged', 'failed', 'race:-', 'one:+'), 0)
+  assert.is(failures('scif', 'failed', 'race:-', 'one:+1'), 0)
+  assert.is(failures('unchanged', 'failed', 'race:-', 'one:-'), 1)
+  assert.is(failures('unchanged', 'failed', 'one:+'), 1)
+  assert.is(failures('unchanged', 'crashed', 'race:-'), 1)
 })
 
 test('fewer programs than the floor are a failure, and so is a skipped test of ours', () => {

@@ -86,7 +86,7 @@ export function judge(
   { transports, floor }: { transports: readonly Transport[]; floor: number | null },
 ): Judgement {
   const failures = [
-    ...failuresOf(executions),
+    ...failuresOf(executions, list),
     ...staleEntries(executions, list),
     ...controlFailures(executions, list),
     ...silentOnes(executions),
@@ -120,7 +120,7 @@ export function judge(
     suites.push(scifSuite(executions, verdicts, failures, list))
     suites.push(explainedSuite(executions, failures, list))
   }
-  if (transports.includes('ipc')) suites.push(ipcSuite(executions, failures))
+  if (transports.includes('ipc')) suites.push(ipcSuite(executions, failures, list))
   return {
     passed: failures.length === 0,
     suites,
@@ -213,12 +213,16 @@ function explainedSuite(
   return counted('explained', 'what is explained does fail', programs)
 }
 
-function ipcSuite(executions: readonly Execution[], failures: readonly Failure[]): SuiteReport {
+function ipcSuite(
+  executions: readonly Execution[],
+  failures: readonly Failure[],
+  list: ExplainedList,
+): SuiteReport {
   const programs = executions
     .filter(({ lane, rewrites }) => lane === 'ipc' && rewrites.total > 0)
     .map((execution) => {
       const { program, rewrites } = execution
-      const well = isWell(execution)
+      const well = isWell(execution, list)
       const text = well
         ? `${count(rewrites.total, 'call')} rewritten`
         : `fails over ipc: ${describe(execution)}`

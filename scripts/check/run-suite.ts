@@ -83,10 +83,10 @@ export async function runSuite(
   for (const [index, task] of tasks.entries()) {
     const { name } = task.program
     for (let attempt = 1; attempt <= moreAttempts; attempt++) {
-      if (!isWorthAnother(executions[index] as Execution)) break
+      if (!isWorthAnother(executions[index] as Execution, options.list)) break
       options.progress(`${name} again, by itself`)
       const again = await runTask(task, options)
-      executions[index] = isWell(again) ? { ...again, flaky: true } : again
+      executions[index] = isWell(again, options.list) ? { ...again, flaky: true } : again
     }
     if (executions[index]?.flaky)
       options.line(`${name} (${task.lane}) failed beside others, and passed by itself`)
@@ -98,9 +98,8 @@ function runTask({ program, lane, keep }: Task, options: SuiteOptions): Promise<
   return runProgram(program, lane, keep, options)
 }
 
-function isWorthAnother(execution: Execution): boolean {
-  if (isWell(execution)) return false
-  return (
-    execution.lane === 'unchanged' || (execution.lane === 'scif' && execution.outcome === 'failed')
-  )
+function isWorthAnother(execution: Execution, list: ExplainedList): boolean {
+  const { lane, outcome } = execution
+  if (isWell(execution, list)) return false
+  return lane === 'unchanged' || (lane === 'scif' && outcome === 'failed')
 }

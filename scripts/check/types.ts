@@ -73,4 +73,6 @@ export interface Explanation {
   passesOverIpc: boolean
   /** They can pass by luck: that they do says nothing against the reason. */
   unstable: boolean
+  /** They can fail on their own transport, too, and are excused there. */
+  mayFail: boolean
 }
