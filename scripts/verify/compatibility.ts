@@ -141,7 +141,7 @@ export function compatibilityText(value: Compatibility): string {
     '',
     '## Builds',
     '',
-    "Tests are programs: passed, failed, skipped. One that fails on upstream's own source as well counts as skipped.",
+    "Tests are programs: passed, failed, skipped. One that fails on upstream's own source as well counts as skipped. A build that is not listed was not run.",
     '',
     markdownTable(
       ['libzmq', 'built by', 'scif', 'passes', 'tests', 'symbols', 'every commit'],
