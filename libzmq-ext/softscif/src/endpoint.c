@@ -91,8 +91,8 @@ static uint64_t cookie_of (int fd)
     if (getsockopt (fd, SOL_SOCKET, SO_COOKIE, &cookie, &size) == 0)
         return cookie;
 
-    /* Kernels before 4.12 and qemu-user have no cookies. A socket's inode number is as good until 2^32 more sockets
-     * have been made. */
+    /* Kernels before 4.12 and qemu-user have no cookies. A socket's inode
+       number is as good until 2^32 more sockets have been made. */
     struct stat st;
     if (errno != EBADF && errno != ENOTSOCK && fstat (fd, &st) == 0
         && S_ISSOCK (st.st_mode))
