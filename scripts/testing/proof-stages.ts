@@ -60,7 +60,7 @@ export const proofStages: readonly Stage[] = [
   {
     id: 'transport-endurance',
     title: 'The transport: mixed sizes up to 8 MiB by the hundred thousand, in every mode',
-    floor: 16,
+    floor: 24,
     minutes: 15,
     after: ['build'],
     run: endure,
