@@ -22,7 +22,7 @@ export const addonStages: readonly Stage[] = [
   {
     id: 'addon-sanitized',
     title: 'The addon under AddressSanitizer',
-    floor: 25,
+    floor: 51,
     minutes: 10,
     after: ['build'],
     run: async (context) => {
@@ -32,7 +32,7 @@ export const addonStages: readonly Stage[] = [
         cwd: context.root,
         what: 'c++ -print-file-name',
       })
-      return addonTests(context, addon, '(messages|options|waiting)\\.test\\.ts$', {
+      return addonTests(context, addon, '(ending|messages|options|waiting)\\.test\\.ts$', {
         LD_PRELOAD: stdout.trim(),
         // Node.js itself does not free everything at its end.
         ASAN_OPTIONS: 'detect_leaks=0:halt_on_error=1:abort_on_error=1',

@@ -8,6 +8,9 @@ import { runInNewContext } from 'node:vm'
 import type { Message, SocketOptions, SocketType, WriteOnlySocketOptions } from '../index.js'
 import * as zmq from '../index.js'
 
+// SoftSCIF's ports for these tests alone; it reads this at the first call.
+process.env.SOFTSCIF_REALM ??= `addon-tests-${process.pid}`
+
 /** The longest that anything in these tests may take, and what most of them may. */
 const longest = Number(process.env.ADDON_TESTS_TIMEOUT ?? 30_000)
 
