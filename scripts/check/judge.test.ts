@@ -126,6 +126,10 @@ test('what may fail on its own transport is excused there, and nothing beside it
   assert.is(failures('unchanged', 'failed', 'race:-', 'one:-'), 1)
   assert.is(failures('unchanged', 'failed', 'one:+'), 1)
   assert.is(failures('unchanged', 'crashed', 'race:-'), 1)
+  const whole = listOf(entry({ program: 'test_a', mayFail: true, unstable: true }))
+  const hung = judge([execution('test_a', 'unchanged', 'hung')], whole, both)
+  assert.equal(hung.failures, [])
+  assert.equal(hung.suites[0]?.skipped, 1)
 })
 
 test('fewer programs than the floor are a failure, and so is a skipped test of ours', () => {

@@ -93,8 +93,8 @@ export function judge(
   ]
   const unchanged = executions.filter(({ lane }) => lane === 'unchanged')
   const suites = [
-    plainSuite('unchanged', "libzmq's own suite, unchanged", unchanged, failures),
-    plainSuite('series', "the series' own tests", unchanged, failures),
+    plainSuite('unchanged', "libzmq's own suite, unchanged", unchanged, failures, list),
+    plainSuite('series', "the series' own tests", unchanged, failures, list),
   ]
   let scif: Judgement['scif']
   if (transports.includes('scif')) {
@@ -154,15 +154,17 @@ function plainSuite(
   title: string,
   executions: readonly Execution[],
   failures: readonly Failure[],
+  list: ExplainedList,
 ): SuiteReport {
   const programs = executions
     .filter(({ program }) => isOurs(program) === (id === 'series'))
     .map((execution) => {
-      const reason = () => skipOf(execution)
-      const texts = of(failures, 'unchanged', execution.program)
-      const status = execution.outcome === 'skipped' ? 'skipped' : 'passed'
-      const text = status === 'skipped' ? reason() : describe(execution)
-      return entry(execution, texts, status, text)
+      const { program, outcome } = execution
+      const texts = of(failures, 'unchanged', program)
+      if (outcome === 'passed') return entry(execution, texts, 'passed', execution.how)
+      if (outcome === 'skipped') return entry(execution, texts, 'skipped', skipOf(execution))
+      const why = explanationsOf(list, program).find(({ mayFail }) => mayFail)?.why ?? ''
+      return entry(execution, texts, 'skipped', `${describe(execution)}. ${why}`)
     })
   return counted(id, title, programs)
 }
