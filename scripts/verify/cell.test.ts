@@ -45,6 +45,13 @@ test('what fails is in the result, and does not keep the other builds from runni
     const dir = '"$(dirname "$0")/../../src"'
     write('tests/test_bad.sh', `#!/bin/sh\n! grep -rq 'scif here' ${dir}/src/socket_base.cpp\n`)
     write('tests/test_upstream.sh', '#!/bin/sh\necho wrong everywhere\nexit 1\n')
+    const edit = (from: string, to: string) =>
+      `diff --git a/src/zmq.cpp b/src/zmq.cpp\n--- a/src/zmq.cpp\n+++ b/src/zmq.cpp\n@@ -1,2 +1,2 @@\n-${from}\n+${to}\n #include <string.h>\n`
+    const [first = ''] = source.split('\n')
+    const hook = await lab.read('project/patches/hook.patch')
+    const build = await lab.read('project/patches/build.patch')
+    await lab.write('project/patches/hook.patch', hook + edit(first, 'int is it C;'))
+    await lab.write('project/patches/build.patch', build + edit('int is it C;', first))
     await lab.release('4.3.4', '4.3.4', '4.3.4')
     const signal = new AbortController().signal
     const now = () => new Date('2026-01-01T00:00:00Z')
@@ -69,7 +76,7 @@ test('what fails is in the result, and does not keep the other builds from runni
     const ended: string[] = []
     const run = () =>
       runMatrix([prepared], () => plans, {
-        ...{ series, jobs: 1, logs: join(lab.dir, 'logs'), everyCommit: false },
+        ...{ series, jobs: 1, logs: join(lab.dir, 'logs'), everyCommit: true },
         ...{ env: lab.env, signal, now, memory: memoryIn(join(lab.dir, 'results')) },
         compilers,
         libscif: { choice: { kind: 'none' }, key: 'none' },
@@ -91,11 +98,14 @@ test('what fails is in the result, and does not keep the other builds from runni
         ['zmq_has', true],
         ['symbols', true],
         ['tests', false],
+        ['every commit', false],
       ],
     )
+    // The first commit breaks the build, and the second mends it.
+    assert.equal(autotools?.everyCommit, { commits: 2, failed: ['hook'] })
     assert.is(autotools?.symbolsEqual, true)
     assert.equal(autotools?.tests, { passed: 1, failed: 1, skipped: 1 })
-    const detail = autotools?.checks.at(-1)?.detail ?? ''
+    const detail = autotools?.checks.find(({ name }) => name === 'tests')?.detail ?? ''
     assert.match(detail, 'failed: test_bad;')
     assert.match(detail, "fails on upstream's own source as well: test_upstream")
     assert.not.ok(existsSync(join(lab.dir, 'results')), 'a failure was remembered')
