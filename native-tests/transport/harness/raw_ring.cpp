@@ -111,6 +111,9 @@ void RawRing::open (const std::string &socket_type)
     std::string ready ("\5READY\xbSocket-Type\0\0\0", 21);
     ready += static_cast<char> (socket_type.size ());
     ready += socket_type;
+    //  As libzmq does. Without it a socket that asks for the identity copies no bytes from nowhere (mechanism.cpp),
+    //  which UBSan minds.
+    ready += std::string ("\x8Identity\0\0\0\0", 13);
     put (zmtp);
     CHECK_EQ (take (64, 5000).size (), size_t (64));
     put (std::string ("\4") + static_cast<char> (ready.size ()) + ready);
