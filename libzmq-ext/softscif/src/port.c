@@ -12,7 +12,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +25,6 @@
 
 #define PORT_FIRST_AUTOMATIC (SCIF_PORT_RSVD + 1)
 #define PORT_LAST 65535
-#define CLAIM_TRIES 100
 
 struct claim
 {
@@ -84,10 +82,10 @@ static int bind_to (int fd, const struct name *name)
              : errno;
 }
 
-/* A new socket with the name, or -1 and errno. */
-static int named_socket (const struct name *name)
+/* A socket that claims a port by its name, or -1 and errno. */
+static int claiming_socket (const struct name *name)
 {
-    const int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int fd = socket (AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
     const int error = bind_to (fd, name);
@@ -99,25 +97,28 @@ static int named_socket (const struct name *name)
     return fd;
 }
 
+/* Datagram sockets, as connecting to one tells that it is there and no more. */
 static bool is_claimed (uint16_t port)
 {
     const struct name name = name_of (config_get ()->node, port, "/accepted");
-    const int fd = named_socket (&name);
-    if (fd < 0)
-        return errno == EADDRINUSE;
-    close (fd);
-    return false;
+    const int fd = socket (AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    const bool claimed =
+      fd >= 0
+      && connect (fd, (const struct sockaddr *) &name.address, name.size) == 0;
+    if (fd >= 0)
+        close (fd);
+    return claimed;
 }
 
 /*
- * 0, or EADDRINUSE and the like. Only who has the port looks for a claim, so
- * that nobody is in anybody's way; a socket cannot give its name back, and one
- * that has got the name of a claimed port is replaced.
+ * 0, or EADDRINUSE and the like. A socket cannot give its name back: one that
+ * has got the name of a port that was claimed just then is replaced, and other
+ * processes that share it keep the old one.
  */
 static int try_port (struct endpoint *endpoint, int fd, uint16_t port)
 {
     const struct name name = name_of (config_get ()->node, port, "");
-    const int error = bind_to (fd, &name);
+    const int error = is_claimed (port) ? EADDRINUSE : bind_to (fd, &name);
     if (error || !is_claimed (port))
         return error;
     return endpoint_renew_socket (endpoint, fd) ? EADDRINUSE : errno;
@@ -268,13 +269,7 @@ void port_share (struct endpoint *endpoint, uint16_t port)
         const struct name name =
           name_of (config_get ()->node, port, "/accepted");
         claim->port = port;
-        /* Someone who looks whether the port is free has it for a moment. */
-        for (int i = 0; i < CLAIM_TRIES; i++) {
-            claim->fd = named_socket (&name);
-            if (claim->fd >= 0 || errno != EADDRINUSE)
-                break;
-            sched_yield ();
-        }
+        claim->fd = claiming_socket (&name);
         claim->next = claims;
         claims = claim;
     }

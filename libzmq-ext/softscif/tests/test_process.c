@@ -276,6 +276,35 @@ static void test_thousand_pairs (void)
     scif_close (listener);
 }
 
+/* An automatic port passes over claimed ones without a fresh socket. */
+static void test_child_connects_past_a_claimed_port (void)
+{
+    struct scif_portID at, peer;
+    int holder[2], accepted = -1;
+    char byte = 0;
+    check_pair (holder); /* its listener has gone, the port is still taken */
+    const int epd = scif_open ();
+    const int listener = check_listen (1, &at);
+    const pid_t child = fork ();
+    if (child == 0)
+        _exit (scif_connect (epd, &at) > 0 && scif_send (epd, "c", 1, 0) == 1
+                 ? 0
+                 : 1);
+    CHECK_EQUAL (scif_accept (listener, &peer, &accepted, SCIF_ACCEPT_SYNC), 0);
+    CHECK_EQUAL (check_reap (child), 0);
+    CHECK_EQUAL (scif_recv (accepted, &byte, 1, SCIF_RECV_BLOCK), 1);
+    CHECK_EQUAL (check_poll (epd, SCIF_POLLIN | SCIF_POLLOUT, 0),
+                 SCIF_POLLOUT);
+    CHECK_EQUAL (scif_send (epd, "p", 1, 0), 1);
+    CHECK_EQUAL (scif_recv (accepted, &byte, 1, SCIF_RECV_BLOCK), 1);
+    CHECK_EQUAL (byte, 'p');
+    scif_close (epd);
+    scif_close (accepted);
+    scif_close (listener);
+    scif_close (holder[0]);
+    scif_close (holder[1]);
+}
+
 int main (void)
 {
     check_begin ("process", 50);
@@ -289,5 +318,6 @@ int main (void)
     RUN (test_killed_listener);
     RUN (test_many_pending_connects);
     RUN (test_thousand_pairs);
+    RUN (test_child_connects_past_a_claimed_port);
     return check_end ();
 }
