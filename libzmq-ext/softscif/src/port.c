@@ -112,13 +112,15 @@ static bool is_claimed (uint16_t port)
 
 /*
  * 0, or EADDRINUSE and the like. A socket cannot give its name back: one that
- * has got the name of a port that was claimed just then is replaced, and other
- * processes that share it keep the old one.
+ * has got the name of a claimed port is replaced. Other processes that share
+ * it would keep the old one, so with such the claim is looked for first, too.
  */
 static int try_port (struct endpoint *endpoint, int fd, uint16_t port)
 {
     const struct name name = name_of (config_get ()->node, port, "");
-    const int error = is_claimed (port) ? EADDRINUSE : bind_to (fd, &name);
+    const int error = endpoint->forked && is_claimed (port)
+                        ? EADDRINUSE
+                        : bind_to (fd, &name);
     if (error || !is_claimed (port))
         return error;
     return endpoint_renew_socket (endpoint, fd) ? EADDRINUSE : errno;
