@@ -125,10 +125,15 @@ void RawRing::open (const std::string &socket_type)
 
 void RawRing::put (const std::string &bytes)
 {
+    put_silently (bytes);
+    ring_bell ();
+}
+
+void RawRing::put_silently (const std::string &bytes)
+{
     for (const char byte : bytes)
         _remote[page_size + (_head++ & (_peer_ring_size - 1))] = static_cast<unsigned char> (byte);
     set (Word::head, _head);
-    ring_bell ();
 }
 
 void RawRing::put_message (const std::string &body)
@@ -157,6 +162,11 @@ void RawRing::set (Word word, uint64_t value)
         __atomic_store_n (word_at<uint64_t> (_remote, word), value, __ATOMIC_SEQ_CST);
     else
         __atomic_store_n (word_at<uint32_t> (_remote, word), static_cast<uint32_t> (value), __ATOMIC_SEQ_CST);
+}
+
+uint32_t RawRing::sleeps () const
+{
+    return __atomic_load_n (word_at<uint32_t> (_local, Word::sleeping), __ATOMIC_ACQUIRE);
 }
 
 void RawRing::ring_bell ()

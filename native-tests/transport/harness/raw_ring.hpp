@@ -40,8 +40,10 @@ class RawRing
     /// All of that, and the handshake of ZMTP with the NULL mechanism, as a socket of this type.
     void open (const std::string &socket_type);
 
-    /// Writes to the other end's ring what fits, and rings the bell.
+    /// Writes to the other end's ring, which must have space, and rings the bell.
     void put (const std::string &bytes);
+    /// The same without the bell, which is right only as long as the other end is not asleep.
+    void put_silently (const std::string &bytes);
     /// What comes within `milliseconds`, until there are `wanted` bytes.
     std::string take (size_t wanted, double milliseconds);
     /// Sends a message of one frame.
@@ -49,6 +51,8 @@ class RawRing
 
     void set (Word word, uint64_t value);
     void ring_bell ();
+    /// How often the other end has gone to sleep for data.
+    uint32_t sleeps () const;
     /// Bytes written to the other end's ring.
     uint64_t head () const { return _head; }
     /// Bytes read from the own ring.
