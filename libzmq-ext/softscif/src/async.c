@@ -19,6 +19,7 @@
 #define FENCE_POLL_NS 50000
 #define DRAIN_LIMIT_NS INT64_C (10000000000)
 
+/* Comes before no other lock. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct rma_operation *list;
 static bool running;
@@ -215,10 +216,21 @@ void async_drain (struct endpoint *endpoint)
     }
 }
 
-void async_after_fork (void)
+/* The thread must be between two looks at the list when the child begins. */
+void async_before_fork (void)
+{
+    pthread_mutex_lock (&lock);
+}
+
+void async_after_fork_in_parent (void)
+{
+    pthread_mutex_unlock (&lock);
+}
+
+void async_after_fork_in_child (void)
 {
     /* The parent's transfers are the parent's. */
-    pthread_mutex_init (&lock, NULL);
     list = NULL;
     running = false;
+    pthread_mutex_unlock (&lock); /* taken before the fork */
 }

@@ -202,10 +202,14 @@ static void before_fork (void)
         if (e->state <= STATE_BOUND && !e->prepared)
             e->prepared = segment_create (&e->prepared_fd);
     }
+    timer_before_fork ();
+    async_before_fork ();
 }
 
 static void after_fork_in_parent (void)
 {
+    async_after_fork_in_parent ();
+    timer_after_fork_in_parent ();
     process_end_fork ();
     pthread_mutex_unlock (&table_lock);
     capture_after_fork_in_parent ();
@@ -214,6 +218,8 @@ static void after_fork_in_parent (void)
 /* Only the forking thread lives on: nobody else holds or waits any more. */
 static void after_fork_in_child (void)
 {
+    async_after_fork_in_child ();
+    timer_after_fork_in_child ();
     process_end_fork ();
     pthread_mutex_unlock (&table_lock); /* taken before the fork */
     for (struct endpoint *e = all; e; e = e->next) {
@@ -227,8 +233,6 @@ static void after_fork_in_child (void)
     windows_after_fork ();
     process_after_fork ();
     port_after_fork ();
-    timer_after_fork ();
-    async_after_fork ();
 }
 
 static void watch_forks (void)

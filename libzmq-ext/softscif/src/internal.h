@@ -496,7 +496,9 @@ bool memory_is_writable (void *address, size_t len);
 
 /* Ends the endpoint's pending request when its deadline has passed. */
 void timer_add (struct endpoint *endpoint, int fd);
-void timer_after_fork (void);
+void timer_before_fork (void);
+void timer_after_fork_in_parent (void);
+void timer_after_fork_in_child (void);
 
 /* ---- the functions behind the exported ones (api.c) ---- */
 
@@ -546,7 +548,9 @@ int do_get_nodeIDs (uint16_t *nodes, int len, uint16_t *self);
 
 /* Waits for the endpoint's deferred transfers (async.c). */
 void async_drain (struct endpoint *endpoint);
-void async_after_fork (void);
+void async_before_fork (void);
+void async_after_fork_in_parent (void);
+void async_after_fork_in_child (void);
 
 /* ---- faults and trace (check.c) ---- */
 

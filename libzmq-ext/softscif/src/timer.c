@@ -23,6 +23,7 @@ struct pending
     int64_t deadline_ms;
 };
 
+/* Endpoints' locks and the table's come before it; it comes before none. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed;
 static struct pending *list;
@@ -132,10 +133,22 @@ void timer_add (struct endpoint *endpoint, int fd)
     pthread_mutex_unlock (&lock);
 }
 
-void timer_after_fork (void)
+/* The thread must be between two looks at the list when the child begins. */
+void timer_before_fork (void)
 {
-    pthread_mutex_init (&lock, NULL);
+    pthread_mutex_lock (&lock);
+}
+
+void timer_after_fork_in_parent (void)
+{
+    pthread_mutex_unlock (&lock);
+}
+
+void timer_after_fork_in_child (void)
+{
+    /* The thread and its requests are the parent's. */
     make_condition ();
     running = false;
     list = NULL;
+    pthread_mutex_unlock (&lock); /* taken before the fork */
 }
