@@ -198,9 +198,10 @@ static void before_fork (void)
     pthread_mutex_lock (&table_lock);
     process_before_fork ();
     for (struct endpoint *e = all; e; e = e->next) {
-        e->forked = true;
-        if (e->state <= STATE_BOUND && !e->prepared)
-            e->prepared = segment_create (&e->prepared_fd);
+        atomic_store (&e->forked, true);
+        if (atomic_load (&e->state) <= STATE_BOUND
+            && !atomic_load (&e->prepared))
+            atomic_store (&e->prepared, segment_create (&e->prepared_fd));
     }
     timer_before_fork ();
     async_before_fork ();
@@ -277,11 +278,12 @@ struct endpoint *endpoint_create (int fd)
 
 void endpoint_drop_prepared (struct endpoint *endpoint)
 {
-    if (!endpoint->prepared)
+    struct segment *segment = atomic_load (&endpoint->prepared);
+    if (!segment)
         return;
-    segment_unmap (endpoint->prepared);
+    segment_unmap (segment);
     close (endpoint->prepared_fd);
-    endpoint->prepared = NULL;
+    atomic_store (&endpoint->prepared, NULL);
 }
 
 void endpoint_put (struct endpoint *endpoint)
@@ -304,11 +306,12 @@ void endpoint_put (struct endpoint *endpoint)
 
 struct segment *endpoint_take_prepared (struct endpoint *endpoint, int *fd)
 {
-    struct segment *segment = endpoint->prepared;
-    endpoint->prepared = NULL;
+    struct segment *segment = atomic_load (&endpoint->prepared);
+    if (!segment)
+        return NULL;
     *fd = endpoint->prepared_fd;
-    if (segment
-        && atomic_load (&segment->request) != REQUEST_WAITING) {
+    atomic_store (&endpoint->prepared, NULL);
+    if (atomic_load (&segment->request) != REQUEST_WAITING) {
         /* Another process has used it for an attempt that failed. */
         segment_unmap (segment);
         close (*fd);
@@ -326,11 +329,12 @@ static void catch_up (struct endpoint *endpoint, int fd)
     if (endpoint->state == STATE_UNBOUND
         && (endpoint->port = port_of_socket (fd)) != 0)
         endpoint->state = STATE_BOUND;
-    if (endpoint->state == STATE_BOUND && endpoint->prepared
-        && atomic_load (&endpoint->prepared->request) == REQUEST_ACCEPTED) {
-        endpoint->segment = endpoint->prepared;
-        endpoint->prepared = NULL;
+    struct segment *prepared = atomic_load (&endpoint->prepared);
+    if (endpoint->state == STATE_BOUND && prepared
+        && atomic_load (&prepared->request) == REQUEST_ACCEPTED) {
+        endpoint->segment = prepared;
         close (endpoint->prepared_fd);
+        atomic_store (&endpoint->prepared, NULL);
         endpoint->side = 0;
         endpoint->port = endpoint->segment->port;
         endpoint->peer.node = endpoint->segment->peer_node;
@@ -372,7 +376,7 @@ struct endpoint *endpoint_get (int fd)
     pthread_mutex_unlock (&table_lock);
     if (!endpoint)
         errno = cookie ? ENOTTY : error;
-    else if (endpoint->forked && endpoint->state <= STATE_BOUND)
+    else if (atomic_load (&endpoint->forked) && endpoint->state <= STATE_BOUND)
         catch_up (endpoint, fd);
     return endpoint;
 }
@@ -387,13 +391,15 @@ bool endpoint_renew_socket (struct endpoint *endpoint, int fd)
     if (fresh < 0)
         return false;
     const uint64_t cookie = cookie_of (fresh);
-    endpoint->inode = fstat (fresh, &st) == 0 ? st.st_ino : 0;
+    const ino_t inode = fstat (fresh, &st) == 0 ? st.st_ino : 0;
     pthread_mutex_lock (&table_lock);
     const bool done =
       endpoint_owns (endpoint, fd)
       && dup3 (fresh, fd, fd_flags & FD_CLOEXEC ? O_CLOEXEC : 0) == fd;
-    if (done)
+    if (done) {
         atomic_store (&endpoint->cookie, cookie);
+        endpoint->inode = inode;
+    }
     pthread_mutex_unlock (&table_lock);
     close (fresh);
     return done;

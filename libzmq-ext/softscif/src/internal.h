@@ -201,7 +201,7 @@ struct endpoint
 {
     _Atomic int refs;
     _Atomic uint64_t cookie; /* of its socket: the identity of the file */
-    uint64_t inode;          /* of its socket */
+    uint64_t inode;          /* of its socket, under the list lock */
     int known_fds;           /* table entries, under the list lock */
     struct endpoint *prev, *next;
 
@@ -226,10 +226,13 @@ struct endpoint
 
     /*
      * Since a fork, another process may bind or connect this endpoint. The
-     * segment for that is made before, so that both have it.
+     * segment for that is made before, so that both have it. Forks put it
+     * here, under the list lock, while prepared is null; it is taken under
+     * this endpoint's lock while it is not. So the descriptor is written
+     * before prepared is set and read before it is cleared.
      */
-    bool forked;
-    struct segment *prepared;
+    _Atomic bool forked;
+    struct segment *_Atomic prepared;
     int prepared_fd;
 
     int mappings;  /* live scif_mmaps, under the mappings' lock */

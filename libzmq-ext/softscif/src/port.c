@@ -118,7 +118,7 @@ static bool is_claimed (uint16_t port)
 static int try_port (struct endpoint *endpoint, int fd, uint16_t port)
 {
     const struct name name = name_of (config_get ()->node, port, "");
-    const int error = endpoint->forked && is_claimed (port)
+    const int error = atomic_load (&endpoint->forked) && is_claimed (port)
                         ? EADDRINUSE
                         : bind_to (fd, &name);
     if (error || !is_claimed (port))
