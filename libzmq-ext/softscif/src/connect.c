@@ -207,7 +207,9 @@ static int await_answer (struct endpoint *endpoint, int fd)
 
 static void connected (struct endpoint *endpoint, int fd)
 {
-    endpoint->peer_process = process_find (endpoint->segment->side[1].process);
+    if (!endpoint->peer_process) /* else something was registered already */
+        endpoint->peer_process =
+          process_find (endpoint->segment->side[1].process);
     process_expect (-1);
     queue_open (endpoint, fd);
     endpoint->state = STATE_CONNECTED;

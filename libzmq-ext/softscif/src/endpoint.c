@@ -464,13 +464,29 @@ int endpoint_close (struct endpoint *endpoint, int fd)
     return rc;
 }
 
-bool endpoint_is_connected (const struct endpoint *endpoint)
+bool endpoint_is_connected (struct endpoint *endpoint)
 {
     const int state = atomic_load (&endpoint->state);
-    return state == STATE_CONNECTED
-           || (state == STATE_PENDING && endpoint->segment
-               && atomic_load (&endpoint->segment->request)
-                    == REQUEST_ACCEPTED);
+    if (state != STATE_PENDING)
+        return state == STATE_CONNECTED;
+    /* Until it is accepted another thread may give the segment up. */
+    pthread_mutex_lock (&endpoint->lock);
+    const bool accepted =
+      endpoint->segment
+      && atomic_load (&endpoint->segment->request) == REQUEST_ACCEPTED;
+    pthread_mutex_unlock (&endpoint->lock);
+    return accepted;
+}
+
+struct process *endpoint_find_peer (struct endpoint *endpoint)
+{
+    pthread_mutex_lock (&endpoint->lock);
+    if (!endpoint->peer_process)
+        endpoint->peer_process = process_find (
+          endpoint->segment->side[1 - endpoint->side].process);
+    struct process *peer = endpoint->peer_process;
+    pthread_mutex_unlock (&endpoint->lock);
+    return peer;
 }
 
 bool endpoint_is_hung_up (int fd)

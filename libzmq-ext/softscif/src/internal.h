@@ -218,6 +218,13 @@ struct endpoint
 
     struct process *peer_process; /* who to send memory objects to */
 
+    /*
+     * Where this process has registered windows, null when it never has: they
+     * are looked for with other locks held. Unlike segment it never changes
+     * again, because only what is connected can have windows.
+     */
+    struct window_table *_Atomic windows;
+
     pthread_mutex_t views_lock;
     struct view views[2];
     uint64_t *sent; /* objects sent for it, under the capture lock */
@@ -257,7 +264,9 @@ int endpoint_close (struct endpoint *endpoint, int fd);
 /* Forgets endpoints whose descriptors were closed behind our back. */
 void endpoint_collect_garbage (void);
 /* True when messages may flow, whether collected or not. */
-bool endpoint_is_connected (const struct endpoint *endpoint);
+bool endpoint_is_connected (struct endpoint *endpoint);
+/* The process at the other end, looked up once; null when not known. */
+struct process *endpoint_find_peer (struct endpoint *endpoint);
 /* True when the peer of a connected endpoint has gone. */
 bool endpoint_is_hung_up (int fd);
 

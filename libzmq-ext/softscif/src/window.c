@@ -315,6 +315,7 @@ static int fill_slots (struct endpoint *endpoint,
                        const struct extents *extents)
 {
     struct window_table *table = table_of (endpoint, endpoint->side);
+    atomic_store (&endpoint->windows, table);
     struct view *view = &endpoint->views[endpoint->side];
     struct piece *added = malloc (extents->count * sizeof *added);
     uint64_t at = offset;
@@ -354,6 +355,7 @@ static int fill_slots (struct endpoint *endpoint,
 
 /* Makes sure the peer has the objects of the extents. */
 static int send_objects (struct endpoint *endpoint,
+                         struct process *peer,
                          const struct extents *extents)
 {
     for (size_t i = 0; i < extents->count; i++) {
@@ -372,8 +374,7 @@ static int send_objects (struct endpoint *endpoint,
           process_object_fd (process_id (process_self ()), id);
         if (fd < 0)
             return errno;
-        const int error =
-          process_send_object (endpoint->peer_process, id, fd);
+        const int error = process_send_object (peer, id, fd);
         close (fd);
         if (error)
             return error;
@@ -396,12 +397,10 @@ static int add_window (struct endpoint *endpoint,
         return ENOMEM;
     if (fixed ? !is_free (view, *offset, len) : !choose (view, len, offset))
         return fixed ? EADDRINUSE : ENOMEM;
-    if (!endpoint->peer_process)
-        endpoint->peer_process = process_find (
-          endpoint->segment->side[1 - endpoint->side].process);
+    struct process *peer = endpoint_find_peer (endpoint);
     int error = capture (address, len, prot, &extents);
     if (!error)
-        error = send_objects (endpoint, &extents);
+        error = send_objects (endpoint, peer, &extents);
     if (!error)
         error = fill_slots (endpoint, *offset, len, prot, &extents);
     free (extents.list);
@@ -565,11 +564,10 @@ struct each
 /* The extents of this process in one table. */
 static void each_of_endpoint (struct endpoint *endpoint, void *context)
 {
-    struct segment *segment = endpoint->segment;
+    struct window_table *table = atomic_load (&endpoint->windows);
     const struct each *each = context;
-    if (!segment)
+    if (!table)
         return;
-    struct window_table *table = table_of (endpoint, endpoint->side);
     const uint32_t used = used_slots (table);
     for (uint32_t i = 0; i < used; i++) {
         const struct window_slot *slot = &table->slots[i];
@@ -584,7 +582,7 @@ static void each_of_endpoint (struct endpoint *endpoint, void *context)
 
 static bool has_pins (struct endpoint *endpoint)
 {
-    struct window_table *table = table_of (endpoint, endpoint->side);
+    struct window_table *table = atomic_load (&endpoint->windows);
     const uint32_t used = used_slots (table);
     for (uint32_t i = 0; i < used; i++)
         if ((atomic_load (&table->slots[i].state) & SLOT_PINS) != 0)
@@ -642,10 +640,9 @@ void windows_tidy (void)
 
 void windows_linger (struct endpoint *endpoint)
 {
-    struct segment *segment = endpoint->segment;
-    if (!segment || used_slots (table_of (endpoint, endpoint->side)) == 0)
+    struct window_table *table = atomic_load (&endpoint->windows);
+    if (!table)
         return;
-    struct window_table *table = table_of (endpoint, endpoint->side);
     const uint64_t me = process_id (process_self ());
     const uint32_t used = used_slots (table);
     bool mine = false;
