@@ -107,6 +107,21 @@ bool endpoint_owns (const struct endpoint *endpoint, int fd)
     return cookie_of (fd) == atomic_load (&endpoint->cookie);
 }
 
+/*
+ * The inode of the socket that an entry of /proc/self/fd leads to, or 0. The
+ * link tells: the descriptor is another thread's, which may just close it.
+ */
+static uint64_t inode_of_entry (DIR *dir, const char *name)
+{
+    char text[64];
+    unsigned long long inode;
+    const ssize_t n = readlinkat (dirfd (dir), name, text, sizeof text - 1);
+    if (n < 0)
+        return 0;
+    text[n] = '\0';
+    return sscanf (text, "socket:[%llu]", &inode) == 1 ? inode : 0;
+}
+
 /* For each endpoint, whether a descriptor of this process is its socket. */
 static bool *find_inodes (struct endpoint **wanted, unsigned n)
 {
@@ -117,12 +132,9 @@ static bool *find_inodes (struct endpoint **wanted, unsigned n)
         return NULL;
     }
     for (struct dirent *entry; (entry = readdir (dir));) {
-        struct stat st;
-        if (entry->d_name[0] == '.' || fstat (atoi (entry->d_name), &st) != 0
-            || !S_ISSOCK (st.st_mode))
-            continue;
-        for (unsigned i = 0; i < n; i++)
-            if (wanted[i]->inode == st.st_ino)
+        const uint64_t inode = inode_of_entry (dir, entry->d_name);
+        for (unsigned i = 0; inode != 0 && i < n; i++)
+            if (wanted[i]->inode == inode)
                 found[i] = true;
     }
     closedir (dir);
