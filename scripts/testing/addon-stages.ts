@@ -21,6 +21,7 @@ export const addonStages: readonly Stage[] = [
   },
   {
     id: 'addon-sanitized',
+    beside: true,
     title: 'The addon under AddressSanitizer',
     floor: 51,
     minutes: 10,
@@ -41,6 +42,7 @@ export const addonStages: readonly Stage[] = [
   },
   {
     id: 'device-chain',
+    beside: true,
     title: 'A chain of devices over scif, ipc and tcp, and a processor that is killed',
     floor: 8,
     minutes: 6,

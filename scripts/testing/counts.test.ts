@@ -139,6 +139,32 @@ test('a stage that hangs is ended, with what it was doing', async () => {
   assert.match(results[0]?.failures[0] ?? '', /did not end within 0\.01 minutes.*Godot/)
 })
 
+test('two stages at a time run beside each other, if both may and neither needs the other', async () => {
+  const log: string[] = []
+  const one = (id: string, more: Partial<Stage>) =>
+    stage(
+      id,
+      async ({ inTurn, env }) => {
+        log.push(`+${id}`)
+        assert.match(String(env.SOFTSCIF_REALM), id)
+        await inTurn(() => sleep(20))
+        log.push(`-${id}`)
+        return { ...nothing, passed: 1 }
+      },
+      more,
+    )
+  const beside = { beside: true }
+  const { total, results } = await runAll([
+    one('a', beside),
+    one('b', beside),
+    one('c', { beside: true, after: ['b'] }),
+    one('d', {}),
+    one('e', beside),
+  ])
+  assert.is(log.join(' '), '+a +b -a -b +c -c +d -d +e -e')
+  assert.equal([total.passed, results.map(({ id }) => id).join('')], [5, 'abcde'])
+})
+
 test('an interrupt ends the whole run', async () => {
   const controller = new AbortController()
   const ran: string[] = []

@@ -18,6 +18,7 @@ const triplet = 'aarch64-linux-gnu'
 export const crossStages: readonly Stage[] = [
   {
     id: 'cross',
+    beside: true,
     title: `./build compile --host ${triplet}, and what it makes under qemu`,
     floor: 0,
     minutes: 12,

@@ -13,6 +13,7 @@ import type { Stage, StageContext } from './stage.ts'
 export const docsStages: readonly Stage[] = [
   {
     id: 'docs',
+    beside: true,
     title: 'The commands of README and docs',
     floor: 8,
     minutes: 8,

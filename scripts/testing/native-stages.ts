@@ -39,6 +39,7 @@ export const prefixStages: readonly Stage[] = [
   },
   {
     id: 'ring',
+    beside: true,
     title: 'The ring, the stream and the address by themselves, with fuzzing',
     floor: 10,
     minutes: 6,
@@ -47,6 +48,7 @@ export const prefixStages: readonly Stage[] = [
   },
   {
     id: 'ring-threads',
+    beside: true,
     title: 'The same under ThreadSanitizer',
     floor: 10,
     minutes: 8,
@@ -65,16 +67,19 @@ export const prefixStages: readonly Stage[] = [
     options: ['--mode', 'rings'],
   }),
   transportStage('transport-messages', 'the same through the endpoints, as no memory can be had', {
+    beside: true,
     floor: transportFloor - withoutRings,
     options: ['--mode', 'endpoint'],
     env: withoutMemory,
   }),
   transportStage('transport-mixed', 'the same with ends of both kinds, which have to agree', {
+    beside: true,
     floor: transportFloor - withoutRings,
     options: ['--mode', 'endpoint', '--peer-env', 'SOFTSCIF_FAULTS=register=EAGAIN'],
   }),
   {
     id: 'transport-strict',
+    beside: true,
     title: 'The transport: the same with the draft API, on endpoints that are no sockets',
     floor: transportFloor + draftScenarios,
     minutes: 15,
@@ -100,6 +105,7 @@ export function buildRing(context: StageContext, scif: string, sanitizer: string
 }
 
 interface ScenarioOptions {
+  beside?: boolean
   floor?: number
   options: readonly string[]
   env?: Env
@@ -108,10 +114,11 @@ interface ScenarioOptions {
 function transportStage(
   id: string,
   what: string,
-  { floor = transportFloor, options, env = {} }: ScenarioOptions,
+  { beside = false, floor = transportFloor, options, env = {} }: ScenarioOptions,
 ): Stage {
   return {
     id,
+    beside,
     title: `The transport: ${what}`,
     floor,
     minutes: 15,

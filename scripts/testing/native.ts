@@ -13,6 +13,15 @@ export async function buildCmake(
   name: string,
   defines: Record<string, string>,
 ): Promise<string> {
+  return context.inTurn(() => build(context, source, name, defines))
+}
+
+async function build(
+  context: StageContext,
+  source: string,
+  name: string,
+  defines: Record<string, string>,
+): Promise<string> {
   const buildDir = join(context.out, name)
   mkdirSync(buildDir, { recursive: true })
   const { root, env, signal, logFile, jobs, progress } = context

@@ -18,6 +18,7 @@ const noMemory = { SOFTSCIF_FAULTS: 'register=ENOMEM' }
 export const proofStages: readonly Stage[] = [
   {
     id: 'transport-standards',
+    beside: true,
     title: 'The transport’s sources in every C++ from 98 to 20, without a warning',
     floor: 6,
     minutes: 5,
@@ -26,6 +27,7 @@ export const proofStages: readonly Stage[] = [
   },
   {
     id: 'transport-format',
+    beside: true,
     title: 'The transport’s sources as upstream’s .clang-format wants them',
     floor: 0,
     minutes: 5,
@@ -50,6 +52,7 @@ export const proofStages: readonly Stage[] = [
   },
   {
     id: 'transport-nodes',
+    beside: true,
     title: 'The transport: the same between two nodes, where large messages go by DMA',
     floor: transportFloor,
     minutes: 15,
@@ -59,6 +62,7 @@ export const proofStages: readonly Stage[] = [
   },
   {
     id: 'transport-endurance',
+    beside: true,
     title: 'The transport: mixed sizes up to 8 MiB by the hundred thousand, in every mode',
     floor: 24,
     minutes: 15,
@@ -67,6 +71,7 @@ export const proofStages: readonly Stage[] = [
   },
   {
     id: 'transport-valgrind',
+    beside: true,
     title: 'The series’ own tests under valgrind',
     floor: 0,
     minutes: 10,

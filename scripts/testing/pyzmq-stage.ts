@@ -18,6 +18,7 @@ import type { Stage, StageContext } from './stage.ts'
 /** pyzmq as distributions build it: its extension takes the system's libzmq.so.5. */
 export const pyzmqStage: Stage = {
   id: 'pyzmq',
+  beside: true,
   title: 'Debian’s pyzmq, unmodified, on this libzmq: its own tests, and over scif://',
   floor: 280,
   minutes: 12,

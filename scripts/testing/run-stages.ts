@@ -7,7 +7,7 @@ import { add, type Counts, failure, nothing, sentence } from './counts.ts'
 import type { Stage, StageContext } from './stage.ts'
 
 export interface RunStagesOptions {
-  context: Omit<StageContext, 'logFile' | 'progress'>
+  context: Omit<StageContext, 'logFile' | 'progress' | 'inTurn'>
   /** Where the logs go. */
   reports: string
   write: (text: string) => void
@@ -31,42 +31,88 @@ export function selectStages(stages: readonly Stage[], only: RegExp | undefined)
   return stages.filter((stage) => wanted.has(stage.id))
 }
 
-/** Runs the stages one after the other; one that fails does not keep the others from running. */
+/** Stages that may run beside others: tests wait for the most part, and two processors are the least. */
+const lanes = 2
+
+/**
+ * Starts the stages in their order, one at a time but for those that may run beside each other; one
+ * that fails does not keep the others from running.
+ */
 export async function runStages(
   stages: readonly Stage[],
   options: RunStagesOptions,
 ): Promise<{ total: Counts; results: StageResult[] }> {
   mkdirSync(options.reports, { recursive: true })
+  const inTurn = takeTurns()
   const results: StageResult[] = []
-  for (const [index, stage] of stages.entries()) {
-    options.context.signal.throwIfAborted()
-    options.write(`[${index + 1}/${stages.length}] ${stage.title}\n`)
-    const result = await runStage(stage, options)
-    results.push(result)
-    options.write(`      ${sentence(result)} (${duration(result.milliseconds)})\n`)
+  const running = new Map<Stage, Promise<void>>()
+  const mayStart = (stage: Stage) =>
+    running.size === 0 ||
+    (running.size < lanes &&
+      [stage, ...running.keys()].every(({ beside }) => beside === true) &&
+      ![...running.keys()].some(({ id }) => stage.after?.includes(id)))
+  const runOne = async (stage: Stage, index: number) => {
+    const number = `[${index + 1}/${stages.length}]`
+    options.write(`${number} ${stage.title}\n`)
+    const result = await runStage(stage, options, inTurn)
+    results[index] = result
+    const which = stage.beside === true ? `${number} ` : ''
+    options.write(`      ${which}${sentence(result)} (${duration(result.milliseconds)})\n`)
     for (const line of result.failures.slice(0, 20)) options.write(`      FAILED ${line}\n`)
     if (result.failed > 0) options.write(`      log: ${result.logFile}\n`)
+  }
+  try {
+    for (const [index, stage] of stages.entries()) {
+      while (!mayStart(stage)) await Promise.race(running.values())
+      options.context.signal.throwIfAborted()
+      running.set(
+        stage,
+        runOne(stage, index).finally(() => running.delete(stage)),
+      )
+    }
+    await Promise.all(running.values())
+  } finally {
+    await Promise.allSettled(running.values())
   }
   return { total: results.reduce<Counts>(add, nothing), results }
 }
 
-async function runStage(stage: Stage, options: RunStagesOptions): Promise<StageResult> {
+/** A function that lets one caller after the other have its way. */
+function takeTurns(): StageContext['inTurn'] {
+  let last: Promise<unknown> = Promise.resolve()
+  return (act) => {
+    const mine = last.then(act)
+    last = mine.catch(() => {})
+    return mine
+  }
+}
+
+async function runStage(
+  stage: Stage,
+  options: RunStagesOptions,
+  inTurn: StageContext['inTurn'],
+): Promise<StageResult> {
   const logFile = join(options.reports, `${stage.id}.log`)
   rmSync(logFile, { force: true })
   const start = performance.now()
   let doing = 'working'
   const timer = setInterval(() => {
-    options.write(`      ${duration(performance.now() - start)}: ${doing.slice(0, 100)}\n`)
+    const name = stage.beside === true ? `${stage.id}, ` : ''
+    const time = duration(performance.now() - start)
+    options.write(`      ${name}${time}: ${doing.slice(0, 100)}\n`)
   }, signOfLife)
   const tooLong = new AbortController()
   const limit = setTimeout(() => tooLong.abort(), stage.minutes * 60_000)
   const context: StageContext = {
     ...options.context,
     signal: AbortSignal.any([options.context.signal, tooLong.signal]),
+    // Ports of their own: some are fixed.
+    env: { ...options.context.env, SOFTSCIF_REALM: `test-${process.pid}-${stage.id}` },
     logFile,
     progress: (text) => {
       doing = text
     },
+    inTurn,
   }
   let counts: Counts
   try {

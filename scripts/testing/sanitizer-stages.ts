@@ -7,29 +7,29 @@ import { buildRing, sanitizerEnv, transportFloor } from './native-stages.ts'
 import type { Stage, StageContext } from './stage.ts'
 
 /** libzmq, its transport and SoftSCIF, all built with the same sanitizer. */
-export const sanitizerStages: readonly Stage[] = [
-  {
-    id: 'transport-sanitized',
-    title:
-      'The transport: all scenarios, with libzmq and SoftSCIF under AddressSanitizer and UBSan',
-    floor: transportFloor,
-    minutes: 20,
-    after: ['build'],
-    run: sanitizedScenarios,
-  },
-  {
-    id: 'ring-sanitized',
-    title: 'The ring, the stream and the address under AddressSanitizer and UBSan, with fuzzing',
-    floor: 10,
-    minutes: 8,
-    after: ['build', 'transport-sanitized'],
-    run: async (context) =>
-      ctest(
-        { ...context, env: { ...context.env, ...sanitizerEnv } },
-        await buildRing(context, prefixName, 'address'),
-      ),
-  },
-]
+export const transportSanitizedStage: Stage = {
+  id: 'transport-sanitized',
+  beside: true,
+  title: 'The transport: all scenarios, with libzmq and SoftSCIF under AddressSanitizer and UBSan',
+  floor: transportFloor,
+  minutes: 20,
+  after: ['build'],
+  run: sanitizedScenarios,
+}
+
+export const ringSanitizedStage: Stage = {
+  id: 'ring-sanitized',
+  beside: true,
+  title: 'The ring, the stream and the address under AddressSanitizer and UBSan, with fuzzing',
+  floor: 10,
+  minutes: 8,
+  after: ['build', 'transport-sanitized'],
+  run: async (context) =>
+    ctest(
+      { ...context, env: { ...context.env, ...sanitizerEnv } },
+      await buildRing(context, prefixName, 'address'),
+    ),
+}
 
 const prefixName = 'sanitized-prefix'
 

@@ -26,6 +26,7 @@ export const softscifStages: readonly Stage[] = [
   },
   {
     id: 'softscif-sanitized',
+    beside: true,
     title: "SoftSCIF's tests under AddressSanitizer and UBSan",
     floor: ownFloor,
     minutes: 8,
@@ -36,6 +37,7 @@ export const softscifStages: readonly Stage[] = [
   },
   {
     id: 'softscif-threads',
+    beside: true,
     title: "SoftSCIF's tests under ThreadSanitizer",
     floor: ownFloor,
     minutes: 8,
@@ -62,6 +64,7 @@ export const conformanceStages: readonly Stage[] = [
   },
   {
     id: 'conformance-sanitized',
+    beside: true,
     title: 'SCIF conformance, on the second of two nodes, under AddressSanitizer and UBSan',
     floor: conformanceFloor,
     minutes: 8,
@@ -74,6 +77,7 @@ export const conformanceStages: readonly Stage[] = [
   },
   {
     id: 'conformance-threads',
+    beside: true,
     title: 'SCIF conformance under ThreadSanitizer',
     floor: conformanceFloor,
     minutes: 8,

@@ -17,6 +17,8 @@ export interface StageContext {
   logFile: string
   /** What the stage is doing, for the sign of life of a long one. */
   progress(text: string): void
+  /** Does something for which stages that run beside each other have to take turns, like a build. */
+  inTurn<T>(act: () => Promise<T>): Promise<T>
 }
 
 /** A part of ./test that can be run by itself (--only). */
@@ -27,6 +29,8 @@ export interface Stage {
   floor: number
   /** Minutes until it counts as hung. */
   minutes: number
+  /** May run beside another such stage: it measures no time, and leaves what others use as it is. */
+  beside?: boolean
   /** Stages that must have run before, as they make what this one uses. */
   after?: readonly string[]
   run(context: StageContext): Promise<Counts>

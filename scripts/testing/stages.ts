@@ -9,7 +9,7 @@ import { prefixStages } from './native-stages.ts'
 import { perfStages } from './perf-stages.ts'
 import { proofStages } from './proof-stages.ts'
 import { pyzmqStage } from './pyzmq-stage.ts'
-import { sanitizerStages } from './sanitizer-stages.ts'
+import { ringSanitizedStage, transportSanitizedStage } from './sanitizer-stages.ts'
 import { conformanceStages, softscifStages } from './softscif-stages.ts'
 import type { Stage } from './stage.ts'
 import { symbolsStage } from './symbols-stage.ts'
@@ -31,11 +31,12 @@ export const stages: readonly Stage[] = [
   ...syscallStages,
   ...proofStages,
   ...checkStages,
-  ...sanitizerStages,
+  ...perfStages,
   ...addonStages,
   pyzmqStage,
-  ...perfStages,
+  transportSanitizedStage,
   ...crossStages,
   ...docsStages,
+  ringSanitizedStage,
   ...verifyStages,
 ]

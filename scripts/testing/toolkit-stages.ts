@@ -9,6 +9,7 @@ import type { Stage, StageContext } from './stage.ts'
 export const toolkitStages: readonly Stage[] = [
   {
     id: 'typecheck',
+    beside: true,
     title: 'Types: tsc',
     floor: 1,
     minutes: 5,
@@ -16,6 +17,7 @@ export const toolkitStages: readonly Stage[] = [
   },
   {
     id: 'lint',
+    beside: true,
     title: 'Style and mistakes: biome',
     floor: 1,
     minutes: 5,
@@ -24,6 +26,7 @@ export const toolkitStages: readonly Stage[] = [
   },
   {
     id: 'toolkit',
+    beside: true,
     title: "The toolkit's tests: uvu",
     floor: 418,
     minutes: 15,

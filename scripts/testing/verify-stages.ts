@@ -13,6 +13,7 @@ import type { Stage, StageContext } from './stage.ts'
 export const verifyStages: readonly Stage[] = [
   {
     id: 'future',
+    beside: true,
     title: 'verify --bisect on a libzmq of the future that moves, renames and reformats',
     floor: 7,
     minutes: 8,
