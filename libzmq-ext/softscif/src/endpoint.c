@@ -366,11 +366,16 @@ static void catch_up (struct endpoint *endpoint, int fd)
 
 struct endpoint *endpoint_get (int fd)
 {
-    const uint64_t cookie = cookie_of (fd);
-    const int error = errno;
+    uint64_t cookie = cookie_of (fd);
+    int error = errno;
     pthread_mutex_lock (&table_lock);
     struct endpoint **slot = slot_of (fd, false);
     struct endpoint *endpoint = slot ? *slot : NULL;
+    if (endpoint && endpoint->cookie != cookie) {
+        /* Its socket may have been replaced since we asked. */
+        cookie = cookie_of (fd);
+        error = errno;
+    }
     if (endpoint && (cookie == 0 || endpoint->cookie != cookie)) {
         table_clear (slot);
         endpoint = NULL;
