@@ -21,8 +21,8 @@
 
 #include "scif.h"
 
-static int check_failures;
-static int check_count;
+static _Atomic int check_failures;
+static _Atomic int check_count;
 static const char *check_case = "";
 
 #define CHECK(condition)                                                       \
