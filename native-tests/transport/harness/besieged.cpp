@@ -22,7 +22,11 @@ Besieged::Besieged () : _echo ("guarded_echo"), endpoint (_echo.value ("endpoint
 {
     _dealer.connect (endpoint);
     ping_until_answered (_dealer, 5000);
-    _descriptors = descriptor_count (_echo.pid ());
+
+    //  With the first connection that closes a libscif may come to hold, once, what the living ones share.
+    const size_t before = descriptor_count (_echo.pid ());
+    serve_newcomer ();
+    CHECK (eventually (5000, [&] { return (_descriptors = descriptor_count (_echo.pid ())) <= before + 1; }));
     _resident = resident_kib (_echo.pid ());
 }
 
@@ -33,20 +37,23 @@ void Besieged::check_served ()
         FAIL ("a round trip took %.0f ms", took);
 }
 
+void Besieged::serve_newcomer ()
+{
+    Ctx context;
+    Sock dealer (context, ZMQ_DEALER);
+    dealer.connect (endpoint);
+    ping_until_answered (dealer, 5000);
+    //  Content as well, not only signs of life.
+    for (int i = 0; i < 20; ++i) {
+        send_payload (dealer.get (), 1, i, 30000);
+        recv_payload (dealer.get (), 1, i, 30000);
+    }
+}
+
 void Besieged::check_unharmed ()
 {
     check_served ();
-    {
-        Ctx context;
-        Sock dealer (context, ZMQ_DEALER);
-        dealer.connect (endpoint);
-        ping_until_answered (dealer, 5000);
-        //  Content as well, not only signs of life.
-        for (int i = 0; i < 20; ++i) {
-            send_payload (dealer.get (), 1, i, 30000);
-            recv_payload (dealer.get (), 1, i, 30000);
-        }
-    }
+    serve_newcomer ();
     if (!eventually (5000, [&] { return descriptor_count (_echo.pid ()) <= _descriptors; })) {
         for (const std::string &descriptor : descriptors (_echo.pid ()))
             note ("open in the listener: %s", descriptor.c_str ());

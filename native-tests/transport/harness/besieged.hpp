@@ -27,6 +27,8 @@ class Besieged
     void check_unharmed ();
 
   private:
+    void serve_newcomer ();
+
     Peer _echo;
 
   public:
