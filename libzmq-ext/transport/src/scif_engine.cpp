@@ -129,6 +129,11 @@ void zmq::scif_engine_t::set_pollin ()
     zmtp_engine_t::set_pollin ();
     _want_in = true;
     _stream->watch (_want_in, _want_out);
+
+    //  Bells were ignored as long as reading was not wanted, and the base
+    //  class reads but once when it is wanted again. So there may be more to
+    //  read than the peer is going to ring for.
+    _stream->wake (true);
 }
 
 void zmq::scif_engine_t::reset_pollin ()

@@ -96,11 +96,6 @@ zmq::fd_t zmq::scif_stream_t::get_fd () const
 
 void zmq::scif_stream_t::watch (bool in_, bool out_)
 {
-    //  Bells are ignored as long as reading is not wanted. So there may be
-    //  more to read than the peer is going to ring for.
-    if (in_ && !_watch_in && _state == ring_mode)
-        _wake = true;
-
     _watch_in = in_;
     _watch_out = out_;
     update_events ();
