@@ -122,7 +122,12 @@ void zmq::scif_ring_t::publish_tail ()
     _freed = true;
 }
 
-size_t zmq::scif_ring_t::space ()
+bool zmq::scif_ring_t::is_readable () const
+{
+    return load (&_local->head) != _tail;
+}
+
+size_t zmq::scif_ring_t::space () const
 {
     //  What is out of bounds here is an error in write.
     const uint64_t used = _head - load (&_local->tail);

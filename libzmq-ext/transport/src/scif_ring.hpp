@@ -61,8 +61,14 @@ class scif_ring_t
     //  end has broken the rules, or to what DMA has failed with.
     int write (const void *data_, size_t size_);
 
+    //  Tells the other end what was read, which read does now and then only.
+    void publish_tail ();
+
+    //  True iff read has something to do, be it to report an error.
+    bool is_readable () const;
+
     //  The number of bytes that a call of write is sure to take.
-    size_t space ();
+    size_t space () const;
 
     //  Tells the other end that from now on only a bell will have read called
     //  again. Returns false if there is something to read after all.
@@ -105,9 +111,6 @@ class scif_ring_t
     //  Makes all that was written before visible to the other end before
     //  anything is read after.
     void full_barrier () const;
-
-    //  Tells the other end what was read.
-    void publish_tail ();
 
     //  Copies to the remote ring.
     int copy_out (size_t pos_, const unsigned char *data_, size_t size_);

@@ -6,6 +6,7 @@
 
 #if defined ZMQ_HAVE_SCIF
 
+#include "clock.hpp"
 #include "err.hpp"
 #include "options.hpp"
 #include "wire.hpp"
@@ -23,6 +24,22 @@ static const size_t max_transfer = 4095;
 
 //  How much memory to receive in, if the user has no opinion.
 static const size_t default_ring_size = 1 << 20;
+
+//  What is moved through the rings before the other end is told of it. That
+//  it goes on while this end does too is what makes large messages fast.
+static const size_t piece_size = 1 << 16;
+
+//  For how long to look for the peer to go on before going to sleep, and how
+//  often at most not to look at all since it was of no use. To wake up takes
+//  as long or longer, but other connections have to wait meanwhile.
+static const uint64_t max_spin_us = 20;
+static const int max_skips = 64;
+
+//  How often to look before looking at the clock.
+static const int spin_looks = 16;
+
+//  How much one call reads at most, for others to have their turn.
+static const size_t max_read = 1 << 20;
 
 //  The greeting: what to know it by, the version of the rings, and the size
 //  of the ring and the place of the region that the other end is to write to.
@@ -44,6 +61,14 @@ static size_t fitting_ring_size (size_t size_)
     return ring_size;
 }
 
+//  Lets a processor that runs several threads at once run the others.
+static inline void relax ()
+{
+#if (defined __i386__ || defined __x86_64__) && !defined __MIC__
+    __asm__ volatile ("pause");
+#endif
+}
+
 zmq::scif_stream_t::scif_stream_t (int epd_,
                                    bool same_node_,
                                    const options_t &options_) :
@@ -62,6 +87,9 @@ zmq::scif_stream_t::scif_stream_t (int epd_,
     _peer_region (NULL),
     _peer_region_size (0),
     _limit (options_.sndbuf > 0 ? options_.sndbuf : static_cast<size_t> (-1)),
+    _read_patience (),
+    _write_patience (),
+    _spins (sysconf (_SC_NPROCESSORS_ONLN) > 1),
     _peer_gone (false),
     _error (0),
     _read_is_signalled (false),
@@ -351,13 +379,15 @@ int zmq::scif_stream_t::write_endpoint (const void *data_, size_t size_)
 int zmq::scif_stream_t::read_ring (void *data_, size_t size_)
 {
     _read_is_signalled = false;
+    bool spin = true;
     while (true) {
-        const int rc = _ring.read (data_, size_);
-        if (rc == -1)
-            return -1;
-        if (rc > 0) {
-            ring_bell ();
+        const int rc = move_in (data_, size_);
+        if (rc != 0)
             return rc;
+        if (spin) {
+            spin = false;
+            if (spin_for_data ())
+                continue;
         }
 
         //  Bells are left where they are until the ring is empty, so that
@@ -374,6 +404,26 @@ int zmq::scif_stream_t::read_ring (void *data_, size_t size_)
     }
 }
 
+int zmq::scif_stream_t::move_in (void *data_, size_t size_)
+{
+    unsigned char *const data = static_cast<unsigned char *> (data_);
+    size_t done = 0;
+    while (done < size_ && done < max_read) {
+        const size_t left = size_ - done;
+        const int rc =
+          _ring.read (data + done, left < piece_size ? left : piece_size);
+        if (rc == -1 && done == 0)
+            return -1;
+
+        //  What is wrong after all is found again the next time.
+        if (rc <= 0)
+            break;
+        done += rc;
+        ring_bell ();
+    }
+    return static_cast<int> (done);
+}
+
 int zmq::scif_stream_t::write_ring (const void *data_, size_t size_)
 {
     _write_is_signalled = false;
@@ -382,7 +432,18 @@ int zmq::scif_stream_t::write_ring (const void *data_, size_t size_)
         return -1;
     }
 
-    const int rc = _ring.write (data_, size_);
+    //  A peer that goes on byte by byte is not to keep us here.
+    const unsigned char *const data =
+      static_cast<const unsigned char *> (data_);
+    size_t spins = 1 + size_ / piece_size;
+    size_t done = 0;
+    int rc;
+    do {
+        rc = move_out (data + done, size_ - done);
+        if (rc > 0)
+            done += rc;
+    } while (rc >= 0 && done < size_ && spins-- > 0 && spin_for_space ());
+
     if (rc == -1) {
         //  It is for the reader to close the connection, and not before it has
         //  read what a peer that has gone has left.
@@ -390,10 +451,92 @@ int zmq::scif_stream_t::write_ring (const void *data_, size_t size_)
             _error = errno;
         return -1;
     }
-    if (static_cast<size_t> (rc) < size_)
+    if (done < size_)
         _write_is_signalled = _ring.wait ();
     ring_bell ();
-    return rc;
+    return static_cast<int> (done);
+}
+
+int zmq::scif_stream_t::move_out (const void *data_, size_t size_)
+{
+    const unsigned char *const data =
+      static_cast<const unsigned char *> (data_);
+    size_t done = 0;
+    while (done < size_) {
+        //  To set up a transfer by DMA takes its time, for any size.
+        const size_t left = size_ - done;
+        const int rc = _ring.write (
+          data + done, _same_node && left > piece_size ? piece_size : left);
+        if (rc == -1)
+            return -1;
+        if (rc == 0)
+            break;
+        done += rc;
+        ring_bell ();
+    }
+    return static_cast<int> (done);
+}
+
+bool zmq::scif_stream_t::spin_for_data ()
+{
+    //  If there is something to write that goes first.
+    if (_watch_out || _peer_gone || !may_spin (&_read_patience))
+        return false;
+
+    //  The peer may be looking for space meanwhile.
+    _ring.publish_tail ();
+    ring_bell ();
+
+    const uint64_t start = clock_t::now_us ();
+    bool ready = false;
+    do {
+        for (int i = 0; i != spin_looks && !ready; ++i) {
+            relax ();
+            ready = _ring.is_readable ();
+        }
+    } while (!ready && clock_t::now_us () - start < max_spin_us);
+    has_spun (&_read_patience, ready);
+    return ready;
+}
+
+bool zmq::scif_stream_t::spin_for_space ()
+{
+    //  If there is something to read that goes first, since the peer may wait
+    //  for it.
+    if (_ring.space () > 0)
+        return true;
+    if (_ring.is_readable () || !may_spin (&_write_patience))
+        return false;
+
+    const uint64_t start = clock_t::now_us ();
+    bool ready = false;
+    do {
+        for (int i = 0; i != spin_looks && !ready; ++i) {
+            relax ();
+            ready = _ring.space () > 0;
+        }
+    } while (!ready && clock_t::now_us () - start < max_spin_us);
+    has_spun (&_write_patience, ready);
+    return ready;
+}
+
+bool zmq::scif_stream_t::may_spin (patience_t *patience_) const
+{
+    if (!_spins)
+        return false;
+    if (patience_->skips == 0)
+        return true;
+    --patience_->skips;
+    return false;
+}
+
+void zmq::scif_stream_t::has_spun (patience_t *patience_, bool ready_)
+{
+    if (ready_)
+        patience_->failures = 0;
+    else if ((1 << patience_->failures) < max_skips)
+        ++patience_->failures;
+    patience_->skips = ready_ ? 0 : 1 << patience_->failures;
 }
 
 void zmq::scif_stream_t::receive_bells ()

@@ -106,6 +106,26 @@ class scif_stream_t
     int write_endpoint (const void *data_, size_t size_);
     int read_ring (void *data_, size_t size_);
     int write_ring (const void *data_, size_t size_);
+    int move_in (void *data_, size_t size_);
+    int move_out (const void *data_, size_t size_);
+
+    //  How often it was of use, of late, to look for the peer to go on
+    //  instead of going to sleep at once.
+    struct patience_t
+    {
+        //  How often it was of no use since it was the last time.
+        int failures;
+
+        //  How often to go to sleep at once before trying again.
+        int skips;
+    };
+
+    //  Looks for a few microseconds whether the peer goes on, unless that has
+    //  been of no use of late. Returns true if it does.
+    bool spin_for_data ();
+    bool spin_for_space ();
+    bool may_spin (patience_t *patience_) const;
+    static void has_spun (patience_t *patience_, bool ready_);
 
     //  Takes the bells off the endpoint, and notices if the peer has gone.
     void receive_bells ();
@@ -149,6 +169,12 @@ class scif_stream_t
     size_t _limit;
 
     scif_ring_t _ring;
+
+    patience_t _read_patience;
+    patience_t _write_patience;
+
+    //  True iff there is a processor for the peer to go on meanwhile.
+    const bool _spins;
 
     //  True iff there is nothing more to expect from the endpoint.
     bool _peer_gone;
