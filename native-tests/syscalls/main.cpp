@@ -190,7 +190,8 @@ void be_idle (const char *endpoint)
     pair.send (1000);
     pair.receive (1000);
     tell (cost_of_idling ());
-    pair.send (1);
+    //  Not to say a word before the other process has idled for as long.
+    pair.receive (1);
 }
 
 //  Tests.
@@ -223,7 +224,7 @@ void test_idle ()
     pair.send (1000);
     const unsigned long own = cost_of_idling ();
     const unsigned long other = peer.number ();
-    pair.receive (1);
+    pair.send (1);
     printf ("idle for 2 s: cost %lu and %lu\n", own, other);
     if (own != 0 || other != 0)
         fail ("an idle connection makes system calls, or uses the processor");
