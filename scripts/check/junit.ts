@@ -1,14 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
+import { xml } from '../ui/xml.ts'
 import type { CheckReport, SuiteReport } from './report.ts'
-
-const xml = (text: string): string =>
-  text
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: XML 1.0 has no place for them
-    .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, '')
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;')
 
 /** The report as JUnit's XML: a suite per way of running, a case per program. */
 export function junit(report: Pick<CheckReport, 'suites'>): string {

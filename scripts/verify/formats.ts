@@ -1,15 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
+import { xml } from '../ui/xml.ts'
 import { sayPlan, type VerifyReport } from './report.ts'
 import type { Check, Status } from './types.ts'
-
-const xml = (text: string): string =>
-  text
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: XML 1.0 has no place for them
-    .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, '')
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;')
 
 /** The report as JUnit's XML: a suite per release and per cell, a case per check. */
 export function junit(report: VerifyReport): string {
