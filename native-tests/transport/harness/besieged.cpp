@@ -26,8 +26,22 @@ Besieged::Besieged () : _echo ("guarded_echo"), endpoint (_echo.value ("endpoint
     //  With the first connection that closes a libscif may come to hold, once, what the living ones share.
     const size_t before = descriptor_count (_echo.pid ());
     serve_newcomer ();
-    CHECK (eventually (5000, [&] { return (_descriptors = descriptor_count (_echo.pid ())) <= before + 1; }));
+    CHECK (eventually (5000, [&] { return (_descriptors = settled_descriptors ()) <= before + 1; }));
     _resident = resident_kib (_echo.pid ());
+}
+
+//  The list of descriptors is not read at once, so some may be missing while others come and go. The thread that closes
+//  is the one that serves: two lists that are the same before and after a round trip were not taken amid closing.
+size_t Besieged::settled_descriptors ()
+{
+    std::vector<std::string> list, previous;
+    CHECK (eventually (5000, [&] {
+        previous.swap (list);
+        check_served ();
+        list = descriptors (_echo.pid ());
+        return list == previous;
+    }));
+    return list.size ();
 }
 
 void Besieged::check_served ()

@@ -28,6 +28,7 @@ class Besieged
 
   private:
     void serve_newcomer ();
+    size_t settled_descriptors ();
 
     Peer _echo;
 
