@@ -41,14 +41,17 @@ zmq::scif_connecter_t::~scif_connecter_t ()
 
 void zmq::scif_connecter_t::process_term (int linger_)
 {
-    if (_connect)
+    if (_handle)
         close ();
+    if (_connect)
+        drop ();
     stream_connecter_base_t::process_term (linger_);
 }
 
 void zmq::scif_connecter_t::start_connecting ()
 {
-    _connect = scif_connect_t::start (*_addr->resolved.scif_addr);
+    if (!_connect)
+        _connect = scif_connect_t::start (*_addr->resolved.scif_addr);
     if (!_connect) {
         add_reconnect_timer ();
         return;
@@ -66,23 +69,26 @@ void zmq::scif_connecter_t::start_connecting ()
     }
 }
 
-void zmq::scif_connecter_t::stop_connecting ()
+void zmq::scif_connecter_t::stop_waiting ()
 {
     if (_connect_timer_started) {
         cancel_timer (connect_timer_id);
         _connect_timer_started = false;
     }
     rm_handle ();
+}
+
+void zmq::scif_connecter_t::drop ()
+{
     _connect->release ();
     _connect = NULL;
 }
 
 void zmq::scif_connecter_t::close ()
 {
-    const fd_t fd = _connect->get_fd ();
-    stop_connecting ();
+    stop_waiting ();
     _socket->event_closed (make_unconnected_connect_endpoint_pair (_endpoint),
-                           fd);
+                           _connect->get_fd ());
 }
 
 void zmq::scif_connecter_t::timer_event (int id_)
@@ -90,6 +96,12 @@ void zmq::scif_connecter_t::timer_event (int id_)
     if (id_ == connect_timer_id) {
         _connect_timer_started = false;
         close ();
+
+        //  The attempt can't be called off, and goes on for up to 10 seconds.
+        //  More of them would only fill the backlog of a peer that does not
+        //  accept, so the next attempt is to wait for this one again.
+        if (options.reconnect_ivl <= 0)
+            drop ();
         add_reconnect_timer ();
     } else
         stream_connecter_base_t::timer_event (id_);
@@ -102,6 +114,7 @@ void zmq::scif_connecter_t::out_event ()
     if (epd == -1) {
         const bool refused = errno == ECONNREFUSED;
         close ();
+        drop ();
         if (refused
             && (options.reconnect_stop & ZMQ_RECONNECT_STOP_CONN_REFUSED)) {
             send_conn_failed (_session);
@@ -111,7 +124,8 @@ void zmq::scif_connecter_t::out_event ()
         return;
     }
 
-    stop_connecting ();
+    stop_waiting ();
+    drop ();
     if (attach_engine (epd, local_port) != 0)
         add_reconnect_timer ();
 }

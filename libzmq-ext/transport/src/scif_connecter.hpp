@@ -45,17 +45,20 @@ class scif_connecter_t ZMQ_FINAL : public stream_connecter_base_t
     //  Internal function to start the actual connection establishment.
     void start_connecting () ZMQ_FINAL;
 
-    //  Lets go of the attempt under way.
-    void stop_connecting ();
+    //  Waits no longer for the attempt under way.
+    void stop_waiting ();
 
-    //  The same for an attempt that has come to nothing.
+    //  The same if it is of no use, which is told to the monitor.
     void close ();
+
+    //  Lets go of the attempt, which ends by itself.
+    void drop ();
 
     //  Attaches an engine for the new connection to the session. Takes over
     //  the endpoint. Returns -1 if there are no resources for it.
     int attach_engine (int epd_, uint16_t local_port_);
 
-    //  The attempt under way, or NULL.
+    //  The attempt under way, or NULL. It is waited for if there is a handle.
     scif_connect_t *_connect;
 
     //  True iff a timer has been started.

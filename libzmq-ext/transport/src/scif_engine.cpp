@@ -8,9 +8,10 @@
 
 #include "err.hpp"
 
-//  How many times one event may read or write before the other descriptors of
-//  the I/O thread get their turn.
+//  How many times one event may read or write, and how many bytes, before the
+//  other descriptors of the I/O thread get their turn.
 static const int max_calls_per_event = 64;
+static const size_t max_bytes_per_event = 8 << 20;
 
 zmq::scif_engine_t::scif_engine_t (
   scif_stream_t *stream_,
@@ -22,6 +23,7 @@ zmq::scif_engine_t::scif_engine_t (
     _want_out (false),
     _base_next_msg (NULL),
     _more (false),
+    _moved (0),
     _destroyed (NULL)
 {
 }
@@ -45,7 +47,10 @@ void zmq::scif_engine_t::in_event ()
 
     bool destroyed = false;
     _destroyed = &destroyed;
-    for (int i = 0; _want_in && i != max_calls_per_event; ++i) {
+    _moved = 0;
+    for (int i = 0; _want_in && i != max_calls_per_event
+                    && _moved < max_bytes_per_event;
+         ++i) {
         zmtp_engine_t::in_event ();
         if (destroyed)
             return;
@@ -66,14 +71,17 @@ void zmq::scif_engine_t::out_event ()
       static_cast<next_msg_fun_t> (&scif_engine_t::next_msg_if_written);
 
     int calls = 0;
+    _moved = 0;
     do {
         if (_next_msg != next_msg_if_written) {
             _base_next_msg = _next_msg;
             _next_msg = next_msg_if_written;
         }
         zmtp_engine_t::out_event ();
-    } while (_want_out && _outsize == 0 && _encoder
-             && ++calls != max_calls_per_event);
+    } while (_want_out && _encoder
+             && (_outsize == 0 || !_stream->write_is_signalled ())
+             && ++calls != max_calls_per_event
+             && _moved < max_bytes_per_event);
 
     wake_if_needed ();
 }
@@ -114,12 +122,17 @@ int zmq::scif_engine_t::read (void *data_, size_t size_)
     //  other transports tell of the end of a stream by this one.
     if (rc == -1 && errno == ECONNRESET)
         errno = EPIPE;
+    if (rc > 0)
+        _moved += rc;
     return rc;
 }
 
 int zmq::scif_engine_t::write (const void *data_, size_t size_)
 {
-    return _stream->write (data_, size_);
+    const int rc = _stream->write (data_, size_);
+    if (rc > 0)
+        _moved += rc;
+    return rc;
 }
 
 void zmq::scif_engine_t::set_pollin ()

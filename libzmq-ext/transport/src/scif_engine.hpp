@@ -58,6 +58,9 @@ class scif_engine_t ZMQ_FINAL : public zmtp_engine_t
     //  True iff the last message got was not the last part of a message.
     bool _more;
 
+    //  How many bytes the event that is handled has moved so far.
+    size_t _moved;
+
     //  Set by the destructor, for in_event to know; NULL outside of it.
     bool *_destroyed;
 

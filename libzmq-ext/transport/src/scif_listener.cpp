@@ -35,9 +35,16 @@ void zmq::scif_listener_t::in_event ()
     const int epd = accept (&peer);
 
     //  If connection was reset by the peer in the meantime, just ignore it.
-    if (epd == -1 || create_session (epd, peer) != 0)
+    if (epd == -1 || create_session (epd, peer) != 0) {
+        const int err = zmq_errno ();
         _socket->event_accept_failed (
-          make_unconnected_bind_endpoint_pair (_endpoint), zmq_errno ());
+          make_unconnected_bind_endpoint_pair (_endpoint), err);
+
+        //  An endpoint that does not listen, or does not any more, as when
+        //  the application has closed a duplicate of it, never will again.
+        if (epd == -1 && (err == EINVAL || err == ENOTTY))
+            reset_pollin (_handle);
+    }
 }
 
 std::string
@@ -124,7 +131,7 @@ int zmq::scif_listener_t::accept (scif_address_t *peer_) const
     struct scif_portID peer;
     scif_epd_t epd;
     if (scif_accept (_epd, &peer, &epd, 0) != 0) {
-        errno_assert (errno != EBADF && errno != EFAULT && errno != EINVAL);
+        errno_assert (errno != EBADF && errno != EFAULT);
         return -1;
     }
     *peer_ = scif_address_t (peer.node, peer.port);

@@ -166,15 +166,19 @@ int zmq::scif_ring_t::copy_out (size_t pos_,
                                 const unsigned char *data_,
                                 size_t size_)
 {
-    if (_epd == -1 || size_ < min_dma_size) {
-        memcpy (_remote_data + pos_, data_, size_);
-        return 0;
-    }
-
     //  The processor must not tell the other end of data that the DMA engine
-    //  has yet to write.
-    return scif_vwriteto (_epd, const_cast<unsigned char *> (data_), size_,
-                          _offset + static_cast<int64_t> (pos_), SCIF_RMA_SYNC);
+    //  has yet to write. Memory that the driver can't pin, such as that of
+    //  another device, is left to the processor.
+    if (_epd != -1 && size_ >= min_dma_size) {
+        if (scif_vwriteto (_epd, const_cast<unsigned char *> (data_), size_,
+                           _offset + static_cast<int64_t> (pos_), SCIF_RMA_SYNC)
+            == 0)
+            return 0;
+        if (errno == ECONNRESET)
+            return -1;
+    }
+    memcpy (_remote_data + pos_, data_, size_);
+    return 0;
 }
 
 void zmq::scif_ring_t::flush () const

@@ -38,8 +38,8 @@ static const int max_skips = 64;
 //  How often to look before looking at the clock.
 static const int spin_looks = 16;
 
-//  How much one call reads at most, for others to have their turn.
-static const size_t max_read = 1 << 20;
+//  How much one call reads or writes at most, for others to have their turn.
+static const size_t max_move = 1 << 20;
 
 //  The greeting: what to know it by, the version of the rings, and the size
 //  of the ring and the place of the region that the other end is to write to.
@@ -209,11 +209,11 @@ bool zmq::scif_stream_t::allocate_region (size_t ring_size_)
 
     //  If this process forked, it would go on with copies of the pages that
     //  the peer writes to, unless the child has none of them.
-    const int rc = madvise (region, _region_size, MADV_DONTFORK);
-    errno_assert (rc == 0);
-
-    _offset = scif_register (_epd, region, _region_size, 0,
-                             SCIF_PROT_READ | SCIF_PROT_WRITE, 0);
+    if (madvise (region, _region_size, MADV_DONTFORK) == 0)
+        _offset = scif_register (_epd, region, _region_size, 0,
+                                 SCIF_PROT_READ | SCIF_PROT_WRITE, 0);
+    else
+        _offset = SCIF_REGISTER_FAILED;
     if (_offset == SCIF_REGISTER_FAILED) {
         munmap (region, _region_size);
         return false;
@@ -408,7 +408,7 @@ int zmq::scif_stream_t::move_in (void *data_, size_t size_)
 {
     unsigned char *const data = static_cast<unsigned char *> (data_);
     size_t done = 0;
-    while (done < size_ && done < max_read) {
+    while (done < size_ && done < max_move) {
         const size_t left = size_ - done;
         const int rc =
           _ring.read (data + done, left < piece_size ? left : piece_size);
@@ -433,16 +433,17 @@ int zmq::scif_stream_t::write_ring (const void *data_, size_t size_)
     }
 
     //  A peer that goes on byte by byte is not to keep us here.
+    const size_t size = size_ < max_move ? size_ : max_move;
     const unsigned char *const data =
       static_cast<const unsigned char *> (data_);
-    size_t spins = 1 + size_ / piece_size;
+    size_t spins = 1 + size / piece_size;
     size_t done = 0;
     int rc;
     do {
-        rc = move_out (data + done, size_ - done);
+        rc = move_out (data + done, size - done);
         if (rc > 0)
             done += rc;
-    } while (rc >= 0 && done < size_ && spins-- > 0 && spin_for_space ());
+    } while (rc >= 0 && done < size && spins-- > 0 && spin_for_space ());
 
     if (rc == -1) {
         //  It is for the reader to close the connection, and not before it has
@@ -451,7 +452,7 @@ int zmq::scif_stream_t::write_ring (const void *data_, size_t size_)
             _error = errno;
         return -1;
     }
-    if (done < size_)
+    if (done < size)
         _write_is_signalled = _ring.wait ();
     ring_bell ();
     return static_cast<int> (done);
@@ -576,7 +577,7 @@ bool zmq::scif_stream_t::write_is_signalled () const
 
 bool zmq::scif_stream_t::has_space (size_t size_)
 {
-    return _state == ring_mode && _ring.space () >= size_;
+    return _state == ring_mode && size_ <= max_move && _ring.space () >= size_;
 }
 
 #endif

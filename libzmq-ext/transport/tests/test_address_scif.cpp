@@ -387,6 +387,41 @@ void test_disconnect ()
     test_context_socket_close (sb);
 }
 
+//  Sockets of some types connect but once to an endpoint, whatever it is called.
+void test_connect_twice ()
+{
+    skip_without_scif ();
+    const unsigned int node = get_local_node ();
+    char named_endpoint[MAX_SOCKET_STRING];
+    char my_endpoint[MAX_SOCKET_STRING];
+
+    void *sb = test_context_socket (ZMQ_XPUB);
+    const int verbose = 1;
+    TEST_ASSERT_SUCCESS_ERRNO (
+      zmq_setsockopt (sb, ZMQ_XPUB_VERBOSE, &verbose, sizeof verbose));
+    const unsigned int port = bind_wildcard (sb, "scif://*", node);
+    make_named_endpoint (named_endpoint, node, port);
+    make_endpoint (my_endpoint, node, port);
+
+    void *sc = test_context_socket (ZMQ_SUB);
+    TEST_ASSERT_SUCCESS_ERRNO (zmq_setsockopt (sc, ZMQ_SUBSCRIBE, "A", 1));
+    TEST_ASSERT_SUCCESS_ERRNO (zmq_connect (sc, named_endpoint));
+    TEST_ASSERT_SUCCESS_ERRNO (zmq_connect (sc, named_endpoint));
+    TEST_ASSERT_SUCCESS_ERRNO (zmq_connect (sc, my_endpoint));
+
+    //  Each connection would tell of the subscription.
+    recv_string_expect_success (sb, "\1A", 0);
+    const int timeout = SETTLE_TIME;
+    TEST_ASSERT_SUCCESS_ERRNO (
+      zmq_setsockopt (sb, ZMQ_RCVTIMEO, &timeout, sizeof timeout));
+    char buffer[16];
+    TEST_ASSERT_FAILURE_ERRNO (EAGAIN,
+                               zmq_recv (sb, buffer, sizeof buffer, 0));
+
+    test_context_socket_close (sc);
+    test_context_socket_close (sb);
+}
+
 //  The peer of the one who binds has a port that was assigned by the system.
 void test_peer_address ()
 {
@@ -394,9 +429,10 @@ void test_peer_address ()
     const unsigned int node = get_local_node ();
     char my_endpoint[MAX_SOCKET_STRING];
 
-    void *sb = test_context_socket (ZMQ_PAIR);
-    const unsigned int port = bind_wildcard (sb, "scif://*", node);
+    const unsigned int port = first_port + 8;
     make_endpoint (my_endpoint, node, port);
+    void *sb = test_context_socket (ZMQ_PAIR);
+    TEST_ASSERT_SUCCESS_ERRNO (zmq_bind (sb, my_endpoint));
     void *sc = test_context_socket (ZMQ_PAIR);
     TEST_ASSERT_SUCCESS_ERRNO (zmq_connect (sc, my_endpoint));
     send_string_expect_success (sc, "A", 0);
@@ -491,6 +527,7 @@ int main ()
     RUN_TEST (test_connect_names);
     RUN_TEST (test_unbind);
     RUN_TEST (test_disconnect);
+    RUN_TEST (test_connect_twice);
     RUN_TEST (test_peer_address);
     RUN_TEST (test_rebind);
     RUN_TEST (test_connect_before_bind);

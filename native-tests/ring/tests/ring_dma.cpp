@@ -95,3 +95,22 @@ TEST (failed_dma_is_not_told_of)
     CHECK_ERRNO (pair.a.write (data.data (), 100000), ECONNRESET);
     CHECK_EQ (pair.b_region.load_head (), 100000);
 }
+
+//  Memory that can't be pinned is left to the processor.
+TEST (what_dma_does_not_take_is_copied)
+{
+    dma_pair_t pair;
+    std::vector<unsigned char> data (ring_size);
+    std::vector<unsigned char> received (ring_size);
+    for (size_t k = 0; k != ring_size; ++k)
+        data[k] = rt::stream_byte (k);
+    for (const int error : {EFAULT, ENOMEM, EAGAIN}) {
+        dma_errno = error;
+        dma_calls = 0;
+        CHECK_EQ (pair.a.write (data.data (), 100000), 100000);
+        CHECK (dma_calls > 0);
+        CHECK_EQ (pair.b.read (received.data (), ring_size), 100000);
+        CHECK_EQ (memcmp (data.data (), received.data (), 100000), 0);
+        CHECK (pair.b.sleep ());
+    }
+}

@@ -161,6 +161,28 @@ TEST (send_buffer_is_a_limit)
     CHECK (!(*streams.a)->has_space (101));
 }
 
+//  However large a message and the ring, others have their turn.
+TEST (one_call_moves_no_more_than_a_mebibyte)
+{
+    const size_t most = 1 << 20;
+    rt::streams_t streams (true, {-1, -1}, {-1, static_cast<int> (4 * most)});
+    CHECK (streams.settle ());
+    CHECK ((*streams.a)->has_space (most));
+    CHECK (!(*streams.a)->has_space (most + 1));
+
+    std::vector<unsigned char> data (3 * most);
+    for (int i = 0; i != 3; ++i) {
+        CHECK_EQ ((*streams.a)->write (data.data (), data.size ()), most);
+        //  Nobody is going to signal that there is more space than that.
+        CHECK (!(*streams.a)->write_is_signalled ());
+    }
+    for (int i = 0; i != 3; ++i) {
+        CHECK_EQ ((*streams.b)->read (data.data (), data.size ()), most);
+        CHECK (!(*streams.b)->read_is_signalled ());
+    }
+    CHECK_ERRNO ((*streams.b)->read (data.data (), 1), EAGAIN);
+}
+
 TEST (wakes_itself)
 {
     rt::streams_t streams;

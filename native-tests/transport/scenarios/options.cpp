@@ -4,6 +4,7 @@
 
 #include "common_sides.hpp"
 #include "payload.hpp"
+#include "process.hpp"
 #include "raw.hpp"
 
 #include <errno.h>
@@ -163,6 +164,35 @@ SCENARIO (option_connect_timeout, 20)
     CHECK (took >= 250);
     CHECK (took < bound_ms (1500));
     monitor.expect (ZMQ_EVENT_CONNECT_RETRIED, 1000);
+}
+
+//  SCIF can't be told to give up an attempt: many of them would fill the backlog of a peer that is busy for a while, and
+//  take threads and descriptors meanwhile.
+SCENARIO (option_connect_timeout_keeps_to_one_attempt, 30)
+{
+    if (!is_scif ())
+        skip ("the kernel accepts for a listener that does not");
+    RawListener listener;
+    Ctx context;
+    Sock push (context, ZMQ_PUSH);
+    push.set (ZMQ_CONNECT_TIMEOUT, 50).set (ZMQ_RECONNECT_IVL, 20).set (ZMQ_LINGER, 0);
+    Monitor monitor (context, push);
+    push.connect (listener.endpoint ());
+    monitor.expect (ZMQ_EVENT_CONNECT_RETRIED, 3000);
+    const size_t descriptors = descriptor_count (getpid ());
+    for (int i = 0; i < 10; ++i)
+        monitor.expect (ZMQ_EVENT_CONNECT_RETRIED, 3000);
+    CHECK (descriptor_count (getpid ()) <= descriptors + 1);
+
+    //  The one that is there is still good.
+    RawPeer peer = listener.accept ();
+    CHECK (!peer.recv (8, 3000).empty ());
+    monitor.expect (ZMQ_EVENT_CONNECTED, 3000);
+    CHECK (!listener.waiting (300));
+    peer.close ();
+    //  And what comes after the end of that connection is a new one.
+    RawPeer next = listener.accept ();
+    CHECK (!next.recv (8, 3000).empty ());
 }
 
 SCENARIO (option_reconnect_ivl, 20)
