@@ -71,7 +71,9 @@ async function execute(
     printPlan(command, plan, input.options.json)
     return ExitCode.done
   }
-  const result = await plan.report(await runSteps(plan.steps, rendererFor(input.options), signal))
+  const work = async () =>
+    plan.report(await runSteps(plan.steps, rendererFor(input.options), signal))
+  const result = await (plan.alone ? plan.alone(work) : work())
   if (input.options.json) {
     printJson(result.data)
   } else {

@@ -44,6 +44,8 @@ export interface CommandPlan {
   steps: readonly Step[]
   /** Called when all steps have ended well; --dry-run never calls it. */
   report(steps: readonly StepReport[]): Promise<CommandResult>
+  /** Goes around all steps and the report: keeps other runs away meanwhile. */
+  alone?<T>(work: () => Promise<T>): Promise<T>
 }
 
 export interface CommandOption {

@@ -9,6 +9,7 @@ import type { Step } from '../ui/steps.ts'
 import { facts } from '../ui/table.ts'
 import { fetchUpstream } from '../upstream/fetch.ts'
 import { folderName, releases as pins } from '../upstream/releases.ts'
+import { alone } from '../verify/alone.ts'
 import { type Bisection, bisect } from '../verify/bisect.ts'
 import { readCompatibility } from '../verify/compatibility.ts'
 import { makeProver } from '../verify/prove.ts'
@@ -52,12 +53,14 @@ export async function planBisect(input: CommandInput): Promise<CommandPlan> {
               context: { env, signal: handle.signal, progress: handle.progress },
             })
           : undefined
-      found = await bisect({
-        ...{ source, good, series, env, signal: handle.signal },
-        workDir: join(root, 'history'),
-        ...(prove ? { prove } : {}),
-        ...{ line: handle.line, progress: handle.progress },
-      })
+      found = await alone(root, handle, () =>
+        bisect({
+          ...{ source, good, series, env, signal: handle.signal },
+          workDir: join(root, 'history'),
+          ...(prove ? { prove } : {}),
+          ...{ line: handle.line, progress: handle.progress },
+        }),
+      )
       return { status: 'done', detail: `${found.applied} applied, ${found.builds} built` }
     },
   }

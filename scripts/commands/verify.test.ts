@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: MPL-2.0
 import { setMaxListeners } from 'node:events'
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { inLab } from '../series/testing.ts'
 import { ExitCode } from '../ui/errors.ts'
+import { silentRenderer } from '../ui/plain.ts'
+import { runSteps } from '../ui/run-steps.ts'
 import { userError } from '../upstream/testing.ts'
+import { labRelease } from '../verify/testing.ts'
 import type { CommandInput } from './command.ts'
 import { verify } from './verify.ts'
 import { checkOptions, patternOf, releasesOf } from './verify-options.ts'
@@ -91,5 +97,36 @@ test('options that contradict each other are told', async () => {
   assert.match((await userError(() => releasesOf(inputOf({ releases: 'a,,b' })))).message, 'empty')
   assert.match((await userError(() => patternOf('('))).message, 'not a regular expression')
 })
+
+test('two runs on one folder go one after the other, and both find what is so', () =>
+  inLab(async (lab) => {
+    await labRelease(lab, '4.3.6')
+    const source = { kind: 'git', url: lab.upstream } as const
+    const { context, ...rest } = inputOf(
+      { 'no-build': true },
+      { source, release: 'main', quiet: true },
+    )
+    const own = { root: join(lab.dir, 'project'), out: join(lab.dir, 'out'), env: lab.env }
+    const input = { ...rest, context: { ...context, ...own } }
+    const seen: string[] = []
+    const runOnce = async (name: string) => {
+      const plan = await verify.plan(input)
+      return plan.alone?.(async () => {
+        seen.push(`${name} begins`)
+        const result = await plan.report(await runSteps(plan.steps, silentRenderer, context.signal))
+        seen.push(`${name} ends`)
+        return result
+      })
+    }
+    const results = await Promise.all([runOnce('one'), runOnce('two')])
+    assert.equal(
+      results.map((result) => result?.exitCode),
+      [ExitCode.done, ExitCode.done],
+    )
+    const [first = ''] = seen
+    assert.is(seen[1], first.replace('begins', 'ends'))
+    assert.is(seen.length, 4)
+    assert.equal(readdirSync(join(lab.dir, 'out', 'verify')), ['main'])
+  }))
 
 test.run()

@@ -5,6 +5,7 @@ import { findCompilers } from '../toolchain/compiler.ts'
 import { duration } from '../ui/run-steps.ts'
 import type { Step, StepHandle, StepOutcome } from '../ui/steps.ts'
 import { parseRelease } from '../upstream/releases.ts'
+import { alone } from '../verify/alone.ts'
 import { planCells, runMatrix } from '../verify/matrix.ts'
 import { memoryIn, noMemory } from '../verify/memory.ts'
 import { type Prepared, prepareRelease } from '../verify/prepare.ts'
@@ -94,7 +95,15 @@ async function planVerify(input: CommandInput): Promise<CommandPlan> {
       ),
       run: (handle) => runCells(run, handle),
     })
-  return { steps, report: () => reportVerify(input, run.found, performance.now() - start) }
+  const line = (text: string) => {
+    if (!input.options.quiet) process.stderr.write(`${text}\n`)
+  }
+  return {
+    steps,
+    report: () => reportVerify(input, run.found, performance.now() - start),
+    // Of one run from the first release to the report: trees, builds and repairs are all in there.
+    alone: (work) => alone(run.dir, { signal: context.signal, line }, work),
+  }
 }
 
 function releaseStep(run: Run, release: string): Step {

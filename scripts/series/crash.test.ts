@@ -3,12 +3,14 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { chmod, readdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { uniqueName } from '../system/identity.ts'
 import type { FetchedSource } from '../upstream/types.ts'
-import { exists } from './repository.ts'
+import { sweepScratch } from './place.ts'
+import { exists, repositoryAt, withScratch } from './repository.ts'
 import type { Journal, State } from './state.ts'
 import { failureOf, inLab, type Lab, standardSeries, within } from './testing.ts'
 
@@ -105,6 +107,22 @@ test('killed at any step of a re-apply: the next one finishes it', () =>
       n += n < 14 ? 5 : 1
     }
     assert.ok(journals >= 2, `${journals} of the kills fell into the switch`)
+  }))
+
+test('scratch of a killed run is swept up; that of one that is at work is left alone', () =>
+  inLab(async (lab) => {
+    await lab.apply(await standardSeries(lab))
+    const repo = repositoryAt(lab.workDir, lab.env)
+    const killed = `tmp-${uniqueName().replace(/\.\d+\./, '.4194305.')}`
+    await lab.write(`work/libzmq-4.3.5/.git/scif/${killed}/trial`, '')
+    await withScratch(repo, async (scratch) => {
+      await sweepScratch(repo)
+      const names = await readdir(repo.own)
+      assert.equal(
+        names.filter((name) => name.startsWith('tmp-')),
+        [basename(scratch)],
+      )
+    })
   }))
 
 /** A re-apply as if killed within git: the journal is written, the files are in between. */

@@ -59,9 +59,10 @@ export async function sweep(workDir: string): Promise<void> {
   }
 }
 
-/** Scratch folders of killed runs; this one has none yet. */
+/** Scratch folders of killed runs; others may be at work beside this one without its lock. */
 export async function sweepScratch(repo: Repository): Promise<void> {
   for (const name of await readdir(repo.own)) {
-    if (name.startsWith('tmp-')) await rm(join(repo.own, name), { recursive: true, force: true })
+    if (name.startsWith('tmp-') && isGone(name.slice('tmp-'.length)))
+      await rm(join(repo.own, name), { recursive: true, force: true })
   }
 }

@@ -2,6 +2,7 @@
 import { lstat, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type GitOptions, git, gitTry, type Identity } from '../system/git.ts'
+import { uniqueName } from '../system/identity.ts'
 import type { Env, RunResult } from '../system/run.ts'
 
 /** The refs of a work tree that are the toolkit's own. */
@@ -115,7 +116,7 @@ export async function withScratch<T>(
   repo: Repository,
   work: (scratch: string) => Promise<T>,
 ): Promise<T> {
-  const scratch = join(repo.own, `tmp-${process.pid}-${Math.random().toString(36).slice(2)}`)
+  const scratch = join(repo.own, `tmp-${uniqueName()}`)
   await mkdir(scratch, { recursive: true })
   try {
     return await work(scratch)
