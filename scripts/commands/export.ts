@@ -11,7 +11,10 @@ import type { Command } from './command.ts'
 export const exportCommand: Command = {
   name: 'export',
   summary: 'Write the edited work tree back into patches/ and libzmq-ext/transport',
-  options: [{ flag: '--check', describe: 'Write nothing; fail when anything would change' }],
+  options: [
+    { flag: '--check', describe: 'Write nothing; fail when anything would change' },
+    { flag: '--drop', describe: 'Drop entries without a commit from all releases' },
+  ],
   examples: ['./build export', './build export --release 4.3.4', './build export --check'],
   plan: async (input) => {
     const series = await projectSeries(input)
@@ -28,7 +31,7 @@ export const exportCommand: Command = {
           plan: [`read the commits refs/scif/base..HEAD of ${workDir}`],
           run: async (handle) => {
             report = await exportSeries({
-              ...{ workDir, release, series, check },
+              ...{ workDir, release, series, check, drop: input.extra.drop === true },
               context: { env: context.env, signal: handle.signal },
               line: handle.line,
             })

@@ -7,21 +7,30 @@ import { messageSchema } from './schema.ts'
 import type { State } from './state.ts'
 import type { Series } from './types.ts'
 
-/** Which entry each commit is: by its trailer, else a new one. */
+/**
+ * Which entry each commit is: by its trailer; without one the entry that has no commit any more
+ * and did the same (a reworded commit loses its trailer easily); else a new one.
+ */
 export function assignCommits(
   commits: readonly TreeCommit[],
+  before: readonly TreeCommit[],
   series: Series,
   state: State,
   notes: string[],
 ): Assigned[] {
   const known = new Map(series.entries.map((entry) => [entry.slug, entry]))
+  const lost = findLost(commits, before, known)
   const made = new Set(state.commits.map((commit) => commit.id))
   const applied = new Set(state.commits.map((commit) => commit.slug))
   const taken = new Set<string>()
   return commits.map((commit): Assigned => {
-    const own = commit.slug
+    const own = commit.slug ?? lost.get(commit.id)
     if (own !== undefined && !taken.has(own) && (known.has(own) || applied.has(own))) {
       taken.add(own)
+      if (commit.slug === undefined)
+        notes.push(
+          `the commit ${commit.id.slice(0, 12)} has no trailer; by its files it is the entry "${own}"`,
+        )
       const entry = known.get(own)
       const untouched = made.has(commit.id)
       if (!entry && !untouched) throw bothChanged(`The entry "${own}" of series.yaml`)
@@ -33,6 +42,32 @@ export function assignCommits(
     notes.push(`the commit ${commit.id.slice(0, 12)} is the new entry "${slug}"${from}`)
     return { commit, slug, entry: undefined, untouched: false }
   })
+}
+
+/** Commits without a trailer, with the entries that they are by what they do. */
+function findLost(
+  commits: readonly TreeCommit[],
+  before: readonly TreeCommit[],
+  known: ReadonlyMap<string, unknown>,
+): Map<string, string> {
+  const found = new Map<string, string>()
+  const open = new Map<string, TreeCommit>()
+  for (const commit of before) if (commit.slug !== undefined) open.set(commit.slug, commit)
+  for (const { slug } of commits) if (slug !== undefined) open.delete(slug)
+  const exactly = ({ changes }: TreeCommit) => JSON.stringify(changes)
+  const files = ({ changes }: TreeCommit) => JSON.stringify(changes.map((one) => one.path))
+  for (const look of [exactly, files]) {
+    for (const commit of commits) {
+      if (commit.slug !== undefined || found.has(commit.id)) continue
+      for (const [slug, old] of open) {
+        if (!known.has(slug) || look(old) !== look(commit)) continue
+        found.set(commit.id, slug)
+        open.delete(slug)
+        break
+      }
+    }
+  }
+  return found
 }
 
 /** "Problem: nothing builds scif" becomes "nothing-builds-scif". */

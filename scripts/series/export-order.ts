@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
 import { YAML } from 'zx'
+import { ExitCode, UserError } from '../ui/errors.ts'
+import { trailer } from './build-commits.ts'
 import { bothChanged, drop, type ExportWork, isNewer } from './export-work.ts'
 import { type EntryText, renderEntry } from './manifest-text.ts'
 import { seriesInputs } from './resolve.ts'
+import type { Entry } from './types.ts'
+import { inRange } from './versions.ts'
 
 /**
  * The entries of series.yaml in the order of the commits: dropped ones out, new ones in, and those
@@ -46,6 +50,7 @@ function dropEntries(work: ExportWork, present: ReadonlySet<string>): string[] {
     const name = `entry ${slug}`
     if (isNewer(work, name, now[name] ?? ''))
       throw bothChanged(`The entry "${slug}" of series.yaml`)
+    if (!work.drop) refuseOthers(work, entry)
     work.notes.push(`the entry "${slug}" has no commit any more and is dropped`)
     const variants = entry.variants.flatMap((variant) => variant.patches)
     for (const input of [...entry.patches, ...variants]) drop(work, input)
@@ -59,6 +64,29 @@ function dropEntries(work: ExportWork, present: ReadonlySet<string>): string[] {
     }
   }
   return dropped
+}
+
+/** What only other releases have of an entry does not go by the way. */
+function refuseOthers({ state, repo }: ExportWork, entry: Entry): void {
+  const { version, release } = state
+  const inputs = [
+    ...entry.variants
+      .filter(({ releases }) => !inRange(version, releases))
+      .flatMap(({ patches }) => patches),
+    ...entry.files
+      .filter(({ releases }) => releases && !inRange(version, releases))
+      .map(({ input }) => input),
+  ]
+  if (inputs.length === 0) return
+  throw new UserError({
+    message: `The entry "${entry.slug}" has no commit any more, but other releases have patches or files of it.`,
+    details: inputs.map((input) => `  ${input.label}`).join('\n'),
+    hint: [
+      `If a commit is still that entry, add the line "${trailer}: ${entry.slug}" to its message: git -C ${repo.workDir} rebase -i refs/scif/base`,
+      `To drop it from all releases:   ./build export --drop --release ${release}`,
+    ].join('\n'),
+    exitCode: ExitCode.checkFailed,
+  })
 }
 
 /** An entry from which everything was taken. */

@@ -23,6 +23,8 @@ export interface ExportWork {
   /** As it is on the disk. */
   series: Series
   head: string
+  /** Entries may be dropped of which other releases have patches or files of their own. */
+  drop: boolean
   assigned: readonly Assigned[]
   /** The commits that apply made. */
   applied: readonly TreeCommit[]

@@ -197,6 +197,71 @@ test('a dropped commit drops its entry, its patches and its files', () =>
     await isSettled(lab, source)
   }))
 
+/** A part of the entry "build" for each of two ranges of releases. */
+async function withVariants(lab: Lab): Promise<Record<string, string>> {
+  await lab.write('project/patches/zmq-new.patch', addLine('src/zmq.cpp', 'zmq line', 12))
+  await lab.write('project/patches/zmq-old.patch', addLine('src/zmq.cpp', 'zmq line', 9))
+  await lab.write('project/libzmq-ext/transport/doc/scif.adoc', 'manual\n')
+  const variants = `patch: build.patch
+    variants:
+      - { releases: "<4.3.6", patch: zmq-old.patch }
+      - { releases: ">=4.3.6", patch: zmq-new.patch }
+`
+  const manifest = standardManifest.replace('patch: build.patch\n', variants)
+  const file = '      - { from: doc/scif.adoc, releases: ">=4.3.6" }\n'
+  await lab.write('project/patches/series.yaml', manifest + file)
+  return lab.project()
+}
+
+const reworded = 'Problem: no build system knows scif\n\nSolution: teach both.'
+
+test('a commit that lost its trailer is still its entry, also when it was edited', () =>
+  inLab(async (lab) => {
+    const source = await standardSeries(lab)
+    const before = await withVariants(lab)
+    await lab.apply(source)
+    await lab.git(['commit', '-q', '--amend', '-m', reworded])
+    const report = await lab.export()
+    assert.match(report.notes.join('\n'), 'has no trailer; by its files it is the entry "build"')
+    assert.equal(report.changes, [{ path: 'patches/series.yaml', action: 'changed' }])
+    await isSettled(lab, source)
+    await edit(lab, 'src/zmq.cpp', 'scif here', 'scif HERE')
+    await lab.git(['commit', '-q', '-a', '--amend', '-m', reworded])
+    await lab.export()
+    assert.equal(differences(before, await lab.project()), [
+      '~patches/series.yaml',
+      '~patches/zmq-old.patch',
+    ])
+    assert.match(await lab.read('project/patches/series.yaml'), '- slug: build\n')
+    await isSettled(lab, source)
+  }))
+
+test('what other releases have of an entry is dropped only when that is said', () =>
+  inLab(async (lab) => {
+    const source = await standardSeries(lab)
+    const before = await withVariants(lab)
+    await lab.apply(source)
+    // Not the files of the entry, so it may as well be something else.
+    await lab.git(['reset', '-q', '--hard', 'HEAD^'])
+    await edit(lab, 'CMakeLists.txt', 'cmake line 9\n', 'cmake line 9\nscif\n')
+    await commit(lab, reworded)
+    const error = await failureOf(lab.export())
+    assert.is(error.exitCode, 1)
+    assert.match(error.message, 'The entry "build" has no commit any more, but other releases')
+    assert.is(error.details, '  patches/zmq-new.patch\n  libzmq-ext/transport/doc/scif.adoc')
+    assert.match(error.hint ?? '', './build export --drop --release 4.3.5')
+    assert.equal(await lab.project(), before)
+    const { changes } = await lab.export({ drop: true })
+    assert.equal(
+      changes.filter(({ action }) => action === 'deleted').map(({ path }) => path),
+      [
+        ...['libzmq-ext/transport/doc/scif.adoc', 'libzmq-ext/transport/tests/test_scif.cpp'],
+        ...['patches/build.patch', 'patches/zmq-new.patch', 'patches/zmq-old.patch'],
+      ],
+    )
+    await isSettled(lab, source)
+  }))
+
 test('a split commit: the first keeps the entry, the second is new', () =>
   inLab(async (lab) => {
     const source = await standardSeries(lab)

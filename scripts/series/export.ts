@@ -29,6 +29,8 @@ export interface ExportOptions extends Place {
   series: Series
   /** Write nothing, only tell what would change. */
   check?: boolean
+  /** Drop also entries of which other releases have patches or files of their own. */
+  drop?: boolean
 }
 
 export interface ExportReport {
@@ -70,7 +72,7 @@ async function exportLocked(repo: Repository, options: ExportOptions): Promise<E
   await checkReady(repo, state, release)
   const head = (await repo.git(['rev-parse', 'HEAD'])).trim()
   const tip = await autosquash(repo, state.base, head, series.author)
-  const { overlay, notes } = await planExport(repo, state, series, tip)
+  const { overlay, notes } = await planExport(repo, state, options, tip)
   const next = await prove(repo, options, state, overlay, tip)
   const changes = await describeChanges(overlay, dirname(series.patchesDir))
   const report = { workDir: repo.workDir, release, version: state.version, changes, notes }
@@ -142,18 +144,18 @@ async function whoseEdits(
 async function planExport(
   repo: Repository,
   state: State,
-  series: Series,
+  { series, drop = false }: ExportOptions,
   head: string,
 ): Promise<{ overlay: Overlay; notes: readonly string[] }> {
   const text = await readFile(series.manifest, 'utf8')
   const manifest = cutManifest(text)
   const commits = await readCommits(repo, state.base, head)
+  const applied = await readCommits(repo, state.base, state.head)
   const listed = await repo.git(['ls-tree', '-r', '-z', '--name-only', state.base])
   const notes: string[] = []
   const work: ExportWork = {
-    ...{ repo, state, series, head, notes },
-    assigned: assignCommits(commits, series, state, notes),
-    applied: await readCommits(repo, state.base, state.head),
+    ...{ repo, state, series, head, notes, applied, drop },
+    assigned: assignCommits(commits, applied, series, state, notes),
     basePaths: new Set(listed.split('\0')),
     overlay: new Map(),
     texts: new Map(manifest.entries.map((entry) => [entry.slug, entry])),
