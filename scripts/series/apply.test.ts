@@ -161,6 +161,42 @@ test('refuses to overwrite uncommitted edits and names the two ways out', () =>
     assert.is(await lab.git(['show', 'refs/scif/kept-edits:src/zmq.cpp']), 'edited\n')
   }))
 
+test('edits are kept also when a merge with conflicts, new and removed files are in the way', () =>
+  inLab(async (lab) => {
+    const source = await standardSeries(lab)
+    await lab.apply(source)
+    const file = 'work/libzmq-4.3.5/src/zmq.cpp'
+    const change = async (text: string) => {
+      await lab.write(file, text)
+      await lab.git(['commit', '-q', '-a', '-m', 'Problem: mine'])
+    }
+    await lab.git(['checkout', '-q', '-b', 'side'])
+    await change('of the side\n')
+    await lab.git(['checkout', '-q', 'scif'])
+    await change('of the branch\n')
+    assert.match((await failureOf(lab.git(['merge', '-q', 'side']))).message, 'git merge')
+    await lab.write('work/libzmq-4.3.5/CMakeLists.txt', 'edited\n')
+    await lab.write('work/libzmq-4.3.5/src/new.cpp', 'new\n')
+    await lab.git(['add', 'src/new.cpp'])
+    await lab.git(['rm', '-q', '--cached', 'tests/test_scif.cpp'])
+    await lab.write('work/libzmq-4.3.5/tests/test_scif.cpp', 'edited, too\n')
+    await lab.git(['rm', '-q', 'src/scif_address.cpp'])
+    const lines: string[] = []
+    await lab.apply(source, { discard: true, line: (text) => lines.push(text) })
+    assert.match(lines.join('\n'), 'refs/scif/kept-edits')
+    const kept = (path: string) => lab.git(['show', `refs/scif/kept-edits:${path}`])
+    assert.match(await kept('src/zmq.cpp'), /<{7}.*of the side/s)
+    assert.is(await kept('CMakeLists.txt'), 'edited\n')
+    assert.is(await kept('src/new.cpp'), 'new\n')
+    assert.is(await kept('tests/test_scif.cpp'), 'edited, too\n')
+    await failureOf(kept('src/scif_address.cpp'))
+    assert.is(await lab.git(['status', '--porcelain']), '')
+    await lab.write(file, 'edited\n')
+    await lab.write('work/libzmq-4.3.5/.git/refs/scif/kept-edits.lock', '')
+    await failureOf(lab.apply(source, { discard: true }))
+    assert.is(await lab.read(file), 'edited\n')
+  }))
+
 test('refuses to drop commits, and a rebase under way', () =>
   inLab(async (lab) => {
     const source = await standardSeries(lab)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
-import { readFile, rm, rmdir } from 'node:fs/promises'
+import { copyFile, lstat, readFile, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { ExitCode, UserError } from '../ui/errors.ts'
-import { exists, type Repository, readBlob, refs, resolveRev } from './repository.ts'
+import { exists, type Repository, readBlob, refs, resolveRev, withScratch } from './repository.ts'
 import {
   type Journal,
   readJournal,
@@ -170,6 +170,33 @@ async function removeFile(repo: Repository, path: string): Promise<void> {
   }
 }
 
+/** A commit of the files as they are; unlike `git stash` it takes a merge with conflicts, too. */
+function commitEdits(
+  repo: Repository,
+  edits: Edits,
+  author: { name: string; email: string },
+): Promise<string> {
+  return withScratch(repo, async (scratch) => {
+    const indexFile = join(scratch, 'index')
+    await copyFile(join(repo.gitDir, 'index'), indexFile)
+    await repo.git(['add', '-u'], { indexFile })
+    // Those that only HEAD still has, or that were taken out of the index.
+    const input = (await Promise.all(edits.uncommitted.map((path) => fileThere(repo, path)))).join(
+      '',
+    )
+    await repo.git(['update-index', '--add', '--replace', '-z', '--stdin'], { indexFile, input })
+    const tree = (await repo.git(['write-tree'], { indexFile })).trim()
+    const message = ['-m', 'edits that were not committed']
+    return (await repo.git(['commit-tree', tree, '-p', 'HEAD', ...message], { author })).trim()
+  })
+}
+
+/** The path, ended for "-z", when there is a file; else nothing. */
+async function fileThere(repo: Repository, path: string): Promise<string> {
+  const found = await lstat(join(repo.workDir, path)).catch(() => undefined)
+  return found && !found.isDirectory() ? `${path}\0` : ''
+}
+
 /**
  * Keeps what is about to be thrown away: HEAD and the uncommitted edits get refs of their own,
  * and whatever is under way there is ended. Gives the names of the refs that were set.
@@ -185,13 +212,8 @@ export async function keepAside(
     kept.push(refs.keptHead)
   }
   if (edits.uncommitted.length > 0) {
-    // A merge with conflicts can not be stashed; then the marked-up files are all that is lost.
-    const made = await repo.try(['stash', 'create'], { author: identity })
-    const id = made.stdout.trim()
-    if (made.exitCode === 0 && id) {
-      await repo.git(['update-ref', refs.keptEdits, id])
-      kept.push(refs.keptEdits)
-    }
+    await repo.git(['update-ref', refs.keptEdits, await commitEdits(repo, edits, identity)])
+    kept.push(refs.keptEdits)
   }
   if (edits.underWay === 'rebase') {
     for (const name of ['rebase-merge', 'rebase-apply']) {
