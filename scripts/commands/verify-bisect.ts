@@ -10,7 +10,7 @@ import { facts } from '../ui/table.ts'
 import { fetchUpstream } from '../upstream/fetch.ts'
 import { folderName, releases as pins } from '../upstream/releases.ts'
 import { alone } from '../verify/alone.ts'
-import { type Bisection, bisect } from '../verify/bisect.ts'
+import { type Bisection, bisect, needHistory } from '../verify/bisect.ts'
 import { readCompatibility } from '../verify/compatibility.ts'
 import { makeProver } from '../verify/prove.ts'
 import { commitOf } from '../verify/tags.ts'
@@ -42,7 +42,8 @@ export async function planBisect(input: CommandInput): Promise<CommandPlan> {
       })
       const root = join(context.out, 'verify', `${folderName(source.release)}-bisect`)
       const { env } = context
-      const good = await goodCommits(input, source.gitDir)
+      const { gitDir } = await needHistory(source, { env, signal: handle.signal })
+      const good = await goodCommits(input, gitDir)
       const compilers = await findCompilers(env, handle.signal)
       const prove =
         build && libscif.value
@@ -74,7 +75,7 @@ export async function planBisect(input: CommandInput): Promise<CommandPlan> {
 }
 
 /** Where all was well: as --good says, or the last verified and the releases that have a pin. */
-async function goodCommits(input: CommandInput, gitDir: string | undefined): Promise<string[]> {
+async function goodCommits(input: CommandInput, gitDir: string): Promise<string[]> {
   const { context, extra } = input
   const asked = extra.good
   if (typeof asked !== 'string') {
@@ -84,7 +85,7 @@ async function goodCommits(input: CommandInput, gitDir: string | undefined): Pro
       ...pins.map((pin) => pin.commit),
     ]
   }
-  const commit = gitDir && (await commitOf(gitDir, asked, context))
+  const commit = await commitOf(gitDir, asked, context)
   if (commit) return [commit]
   throw new UserError({
     message: `--good ${JSON.stringify(asked)} is no tag, branch or commit of that source.`,

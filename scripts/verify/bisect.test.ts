@@ -97,6 +97,20 @@ test('it builds, but the tests fail; commits that do not build say nothing', () 
     assert.is(found.unknown, 10)
   }))
 
+test('what was never well is nobody’s fault; where all but the start is bad, the first is to blame', () =>
+  inLab(async (lab) => {
+    for (const kind of ['build', 'tests'] as const) {
+      const error = await failureOf(future(lab, {}, { prove: proverOf(() => kind, lab) }))
+      const does = kind === 'build' ? 'build' : 'pass'
+      assert.match(error.message, new RegExp(`^The series does not ${does} on .* either`))
+      assert.is(error.details, `${kind} fails`)
+      assert.is(error.exitCode, 1)
+    }
+    const prove = proverOf((number) => (number >= 1 ? 'build' : 'passed'), lab)
+    const found = await future(lab, {}, { prove })
+    assert.equal([found.stops, found.culprit?.subject], ['building', 'change 1'])
+  }))
+
 test('all is well at the end', () =>
   inLab(async (lab) => {
     const found = await future(lab, {}, { prove: proverOf(() => 'passed', lab) })
@@ -142,6 +156,15 @@ test('without its history there is nothing to bisect', () =>
     const error = await failureOf(bisectLab(lab, source.commit ?? '', { source }))
     assert.match(error.message, 'without its history')
     assert.is(error.exitCode, 2)
+    await grow(lab, 2, {})
+    await lab.git(['clone', '-q', '--bare', '--depth=2', `file://${lab.upstream}`, 'x'], 'upstream')
+    const gitDir = join(lab.upstream, 'x')
+    const tip = await tipOf(lab, '4.3.6', 'master')
+    const shallow = await failureOf(
+      bisectLab(lab, source.commit ?? '', { source: { ...tip, gitDir } }),
+    )
+    assert.match(shallow.message, 'from a shallow clone')
+    assert.is(shallow.exitCode, 2)
   }))
 
 test.run()

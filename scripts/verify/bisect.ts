@@ -17,6 +17,7 @@ import {
 import { resolveSeries } from '../series/resolve.ts'
 import type { ResolvedEntry, Series } from '../series/types.ts'
 import { inRange } from '../series/versions.ts'
+import { git } from '../system/git.ts'
 import type { Env } from '../system/run.ts'
 import { ExitCode, UserError } from '../ui/errors.ts'
 import { headerVersion } from '../upstream/releases.ts'
@@ -93,7 +94,7 @@ export async function bisect(options: BisectOptions): Promise<Bisection> {
       const { kind } = await applies(commit)
       return kind === 'built' ? 'good' : kind === 'misfit' ? 'bad' : 'skip'
     }
-    if ((await look(good)) !== 'good') throw neverFitted(options, good)
+    if ((await look(good)) !== 'good') throw neverWell(options, good, 'apply')
     const { culprit, unknown } = await descend(repo, commits, look)
     const found = await applies(culprit)
     return {
@@ -115,15 +116,25 @@ export async function bisect(options: BisectOptions): Promise<Bisection> {
   if (!wrong || wrong.kind === 'passed') return { ...known, ...counts, stops: 'nothing' }
   const only = wrong.kind === 'tests' ? wrong.failures : []
   let last = wrong
+  let seenGood = false
   const look = async (commit: string): Promise<Verdict> => {
     const proof = await proofOf(commit, await applies(commit), only)
     // While the tests are sought, a commit that does not build says nothing of them.
     if (!proof || (wrong.kind === 'tests' && proof.kind === 'build')) return 'skip'
-    if (proof.kind === 'passed') return 'good'
+    if (proof.kind === 'passed') {
+      seenGood = true
+      return 'good'
+    }
     last = proof
     return 'bad'
   }
   const { culprit, unknown } = await descend(repo, commits, look)
+  if (!seenGood) {
+    // All were bad: the first is to blame only when the one before it is good indeed.
+    const before = await proofOf(good, await applies(good), only)
+    if (before?.kind !== 'passed')
+      throw neverWell(options, good, before?.kind === 'tests' ? 'pass' : 'build', before?.detail)
+  }
   const stops = wrong.kind === 'tests' ? 'passing' : 'building'
   return {
     ...{ ...known, ...counts, stops, unknown, details: last.detail },
@@ -134,19 +145,39 @@ export async function bisect(options: BisectOptions): Promise<Bisection> {
 /** A repository with upstream's history up to the end; kept, so that the next time is quicker. */
 async function openHistory(options: BisectOptions): Promise<Repository> {
   const { source, workDir, env, signal } = options
-  if (!source.gitDir || !source.commit) {
-    throw new UserError({
-      message: `libzmq ${source.release} came by ${source.route}, without its history; there is nothing to bisect.`,
-      hint: 'Give --source git:<url or path>.',
-      exitCode: ExitCode.usage,
-    })
-  }
+  const { commit } = await needHistory(source, { env, signal })
   mkdirSync(dirname(workDir), { recursive: true })
   const repo = repositoryAt(workDir, env, signal)
   if (!(await exists(join(workDir, '.git')))) await initRepository(repo)
   await bringBase(repo, source)
-  await repo.git(['update-ref', refs.base, source.commit])
+  await repo.git(['update-ref', refs.base, commit])
   return repo
+}
+
+/** What is needed of a source that came with its whole history; else a UserError (exit code 2). */
+export async function needHistory(
+  { release, route, gitDir, commit }: FetchedSource,
+  context: { env: Env; signal: AbortSignal },
+): Promise<{ gitDir: string; commit: string }> {
+  const none = !gitDir || !commit
+  const asked = ['rev-parse', '--is-shallow-repository']
+  const shallow = none
+    ? ''
+    : await git([`--git-dir=${gitDir}`, ...asked], { cwd: gitDir, ...context })
+  if (!none && shallow.trim() !== 'true') return { gitDir, commit }
+  throw new UserError(
+    none
+      ? {
+          message: `libzmq ${release} came by ${route}, without its history; there is nothing to bisect.`,
+          hint: 'Give --source git:<url or path>.',
+          exitCode: ExitCode.usage,
+        }
+      : {
+          message: `libzmq ${release} came by ${route} from a shallow clone, which lacks the older history; it cannot be bisected.`,
+          hint: 'Complete the clone (git fetch --unshallow), or give another one: --source git:<url or path>.',
+          exitCode: ExitCode.usage,
+        },
+  )
 }
 
 /** Of the commits at which all was well, the one with the fewest commits from it to the end. */
@@ -226,9 +257,16 @@ async function explain(
   return { conflict, details }
 }
 
-function neverFitted({ source }: BisectOptions, good: string): UserError {
+function neverWell(
+  { source }: BisectOptions,
+  good: string,
+  what: 'apply' | 'build' | 'pass',
+  details?: string,
+): UserError {
+  const does = { apply: 'apply to', build: 'build on', pass: 'pass on' }[what]
   return new UserError({
-    message: `The series does not apply to ${good.slice(0, 12)} either, so it has not stopped between that and ${source.release}.`,
+    message: `The series does not ${does} ${good.slice(0, 12)} either, so it has not stopped between that and ${source.release}.`,
+    ...(details === undefined ? {} : { details }),
     hint: 'Give --good <tag or commit> at which the series was well.',
     exitCode: ExitCode.checkFailed,
   })
