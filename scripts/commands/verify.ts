@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Series } from '../series/types.ts'
 import { findCompilers } from '../toolchain/compiler.ts'
@@ -8,6 +9,7 @@ import { parseRelease } from '../upstream/releases.ts'
 import { alone } from '../verify/alone.ts'
 import { planCells, runMatrix } from '../verify/matrix.ts'
 import { memoryIn, noMemory } from '../verify/memory.ts'
+import { chooseOthers } from '../verify/others.ts'
 import { type Prepared, prepareRelease } from '../verify/prepare.ts'
 import { type CellPlan, type CellResult, cellId } from '../verify/types.ts'
 import { projectSeries } from './apply.ts'
@@ -157,6 +159,10 @@ async function runCells(run: Run, handle: StepHandle): Promise<StepOutcome> {
     ...{ series, compilers, libscif },
     logs: join(context.out, 'logs', 'verify'),
     everyCommit: extra['every-commit'] === true,
+    othersOf: ({ workDir }) =>
+      chooseOthers(readFileSync(join(workDir, 'configure.ac'), 'utf8'), {
+        ...{ env: context.env, signal: handle.signal },
+      }),
     memory: extra.again === true ? noMemory : memoryIn(join(dir, 'results')),
     ...{ jobs: context.jobs, env: context.env, signal: handle.signal, now: context.now },
     progress: handle.progress,

@@ -80,6 +80,7 @@ test('what fails is in the result, and does not keep the other builds from runni
         ...{ env: lab.env, signal, now, memory: memoryIn(join(lab.dir, 'results')) },
         compilers,
         libscif: { choice: { kind: 'none' }, key: 'none' },
+        othersOf: () => Promise.reject(new Error('no cell with everything is asked for')),
         progress: () => {},
         ended: ({ id, status }) => ended.push(`${id} ${status}`),
       })

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-import { readFileSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { resolveSeries } from '../series/resolve.ts'
 import type { AppliedTree, Series } from '../series/types.ts'
@@ -18,7 +18,7 @@ import {
   testFlags,
 } from './build.ts'
 import { buildEveryCommit } from './every-commit.ts'
-import { chooseOthers, type OthersChoice, unasked } from './others.ts'
+import { type OthersChoice, unasked } from './others.ts'
 import { exportOnce } from './pristine.ts'
 import { failsEver, runPrograms } from './programs.ts'
 import type { Mutex } from './schedule.ts'
@@ -44,6 +44,8 @@ export interface CellJob {
   logs: string
   libscif: { choice: LibscifChoice; key: string }
   everyCommit: boolean
+  /** Of a cell with every other transport: those that it can have. */
+  others: OthersChoice | undefined
   /** Upstream's tests have some fixed ports: one cell at a time runs them. */
   tests: Mutex
   /** One build at a time of the same pristine source. */
@@ -60,13 +62,12 @@ const upstreamRuns = 6
 /** Builds a cell and looks at everything there is to see; what fails is in the result. */
 export async function runCell(job: CellJob, context: BuildContext): Promise<CellResult> {
   const start = performance.now()
-  const { plan, release, work } = job
+  const { plan, release, work, others } = job
   const { version, tree, seriesHash } = release
   const id = cellId(release.release, plan)
   const checks: Check[] = []
   const more: Partial<CellResult> = {}
   const looks = new Looks(checks, context)
-  const others = plan.others ? await chooseOf(work, context) : undefined
   const build = treeBuild(job, id, others)
   const built = await looks.at('build', join(job.logs, `${id}-make.log`), async () => {
     // Other cells of the same source tree want its configure too.
@@ -164,10 +165,6 @@ function configureOf(build: TreeBuild, context: BuildContext): Promise<boolean> 
     { ...options, logFile: `${build.logBase}-autogen.log` },
     context,
   )
-}
-
-function chooseOf(work: AppliedTree, context: BuildContext): Promise<OthersChoice> {
-  return chooseOthers(readFileSync(join(work.workDir, 'configure.ac'), 'utf8'), context)
 }
 
 /** Upstream's own source, built in the same way; made once for all cells. */

@@ -15,6 +15,7 @@ function optionsOf(memory: Memory, more: Partial<MatrixOptions> = {}): MatrixOpt
     compilers: { cc: 'cc', cxx: 'c++', ccache: undefined, version: 'c++ 12' },
     libscif: { choice: { kind: 'none' }, key: 'soft a' },
     ...{ signal: new AbortController().signal, now: () => new Date(0) },
+    othersOf: async () => ({ flags: ['--enable-ws'], capabilities: [], names: [], missing: [] }),
     ...{ progress: () => {}, ended: () => {} },
     ...more,
   }
@@ -74,6 +75,21 @@ test('a result is that of the trees, the series, the compiler and libscif', asyn
   ]
   for (const more of others) assert.is.not(await askedOf('a', more), same)
   assert.is.not(await askedOf('b'), same)
+})
+
+test('a build with everything is also that of what the machine offers; no other one is', async () => {
+  const plans = planCells(['autotools'], [true], true)
+  const askedWith = async (flags: string[]) => {
+    const asked: Record<string, string>[] = []
+    const othersOf = async () => ({ flags, capabilities: [], names: [], missing: [] })
+    const options = optionsOf(memoryOf(asked), { everyCommit: true, othersOf })
+    await runMatrix([prepared('4.3.4', 'a')], () => plans, options)
+    return asked
+  }
+  const [plain, most] = await askedWith(['--enable-ws'])
+  const more = await askedWith(['--enable-ws', '--with-norm'])
+  assert.equal(more[0], plain)
+  assert.not.equal(more[1], most)
 })
 
 test('a build that looked at every commit will do where that was not asked for', async () => {

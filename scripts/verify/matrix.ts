@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: MPL-2.0
+import type { AppliedTree } from '../series/types.ts'
 import { type CellJob, runCell } from './cell.ts'
 import type { Memory } from './memory.ts'
+import type { OthersChoice } from './others.ts'
 import type { Prepared } from './prepare.ts'
-import { lanesFor, mutex, sideBySide } from './schedule.ts'
+import { lanesFor, type Mutex, mutex, sideBySide } from './schedule.ts'
 import { type BuildSystem, type CellPlan, type CellResult, cellId } from './types.ts'
 
 /** What a run of the matrix has in common. */
 export interface MatrixOptions
   extends Pick<CellJob, 'series' | 'compilers' | 'logs' | 'libscif' | 'everyCommit'> {
   memory: Memory
+  /** What a cell with every other transport can have on this machine. */
+  othersOf(work: AppliedTree): Promise<OthersChoice>
   jobs: number
   env: Readonly<Record<string, string | undefined>>
   signal: AbortSignal
@@ -35,11 +39,10 @@ export function planCells(
 /** Everything that a cell's result depends on. */
 function inputsOf(
   options: MatrixOptions,
-  prepared: Prepared,
-  plan: CellPlan,
+  { one, plan, others }: Cell,
   everyCommit = options.everyCommit,
 ) {
-  const { result, work } = prepared
+  const { result, work } = one
   return {
     cell: JSON.stringify(plan),
     release: result.release,
@@ -49,7 +52,15 @@ function inputsOf(
     compiler: JSON.stringify(options.compilers),
     libscif: options.libscif.key,
     'every commit': String(everyCommit && !plan.others),
+    ...(others ? { others: JSON.stringify(others) } : {}),
   }
+}
+
+/** A cell of a prepared release. */
+interface Cell {
+  one: Prepared
+  plan: CellPlan
+  others?: OthersChoice
 }
 
 /**
@@ -64,15 +75,21 @@ export async function runMatrix(
   const { memory, signal, now, env } = options
   const tests = mutex()
   const doing = new Map<string, string>()
-  const all = prepared.flatMap((one) => {
+  const all: (Cell & { pristine: Mutex })[] = []
+  for (const one of prepared) {
     const plans = plansOf(one.result.release)
-    const pristine = new Map(plans.map(({ buildSystem }) => [buildSystem, mutex()]))
-    return plans.map((plan) => ({ one, plan, pristine: pristine.get(plan.buildSystem) ?? mutex() }))
-  })
-  const known = all.map(({ one, plan }) => recall(options, one, plan))
+    const locks = new Map(plans.map(({ buildSystem }) => [buildSystem, mutex()]))
+    for (const plan of plans) {
+      const others = plan.others && one.work ? await options.othersOf(one.work) : undefined
+      const pristine = locks.get(plan.buildSystem) ?? mutex()
+      all.push({ one, plan, pristine, ...(others ? { others } : {}) })
+    }
+  }
+  const known = all.map((cell) => recall(options, cell))
   const open = known.filter((result) => result === undefined).length
   const { lanes, jobs } = lanesFor(options.jobs, open)
-  const tasks = all.map(({ one, plan, pristine }, at) => async (): Promise<CellResult> => {
+  const tasks = all.map((cell, at) => async (): Promise<CellResult> => {
+    const { one, plan, others, pristine } = cell
     const { result: release, work } = one
     const before = known[at]
     if (before) {
@@ -84,7 +101,7 @@ export async function runMatrix(
     const { series, compilers, logs, libscif, everyCommit } = options
     const job: CellJob = {
       ...{ plan, release, work, series, compilers, jobs, logs, libscif, everyCommit },
-      ...{ tests, pristine },
+      ...{ tests, pristine, others },
     }
     const progress = (text: string) => {
       doing.set(id, text)
@@ -94,21 +111,16 @@ export async function runMatrix(
     doing.delete(id)
     // Once more by itself it may pass, and a log is wanted: a failure is never remembered.
     if (result.status === 'passed')
-      memory.remember(inputsOf(options, one, plan), result, now().toISOString())
+      memory.remember(inputsOf(options, cell), result, now().toISOString())
     options.ended(result)
     return result
   })
   return sideBySide(tasks, lanes)
 }
 
-function recall(
-  options: MatrixOptions,
-  prepared: Prepared,
-  plan: CellPlan,
-): CellResult | undefined {
+function recall(options: MatrixOptions, cell: Cell): CellResult | undefined {
   const { memory, everyCommit } = options
-  const known = (every: boolean) =>
-    memory.recall<CellResult>(inputsOf(options, prepared, plan, every))
+  const known = (every: boolean) => memory.recall<CellResult>(inputsOf(options, cell, every))
   // One that looked at every commit has looked at all the rest as well.
   const found = known(true) ?? (everyCommit ? undefined : known(false))
   return found && { ...found.value, remembered: found.date }
