@@ -93,6 +93,14 @@ test('a libscif prefix without a libscif: exit code 3, before anything is done',
   assert.not.ok(existsSync(join(scratch, 'o')))
 })
 
+test('what to type next has the options that were given', async () => {
+  const out = join(scratch, 'other')
+  const none = await build('status', '--out', out, '--source', 'debian')
+  assert.match(none.out, `Next:\n  ./build apply --source debian --out ${out}\n`)
+  const { err } = await build('export', '--out', out, '--release', '4.3.4')
+  assert.match(err, `./build apply --out ${out} --release 4.3.4`)
+})
+
 test('clean on nothing removes nothing', async () => {
   const { code, out } = await build('clean', '--out', join(scratch, 'none'))
   assert.equal([code, out], [0, 'There was nothing to remove.\n'])

@@ -5,15 +5,17 @@ import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Command, CommandInput, CommandPlan } from './commands/command.ts'
+import { type Given, withGiven } from './commands/given.ts'
 import { printHelp } from './commands/help.ts'
 import { globalOptions, readGlobalOptions } from './commands/options.ts'
 import { parseLine } from './commands/parse.ts'
 import { commands, mainJob } from './commands/registry.ts'
-import { ExitCode } from './ui/errors.ts'
+import { ExitCode, UserError } from './ui/errors.ts'
 import { plainRenderer, silentRenderer } from './ui/plain.ts'
 import { describeError, paintFor } from './ui/print-error.ts'
 import { type Renderer, runSteps } from './ui/run-steps.ts'
 import { terminalRenderer } from './ui/terminal.ts'
+import { formatSource } from './upstream/source.ts'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const paint = paintFor(process.stderr.isTTY === true, process.env.NO_COLOR)
@@ -65,6 +67,7 @@ async function execute(
   command: Command,
   input: CommandInput,
   signal: AbortSignal,
+  complete: (text: string) => string,
 ): Promise<ExitCode> {
   const plan = await command.plan(input)
   if (input.options.dryRun) {
@@ -78,7 +81,7 @@ async function execute(
     printJson(result.data)
   } else {
     const next = result.next?.length
-      ? `\nNext:\n${result.next.map((n) => `  ${n}\n`).join('')}`
+      ? `\nNext:\n${result.next.map((n) => `  ${complete(n)}\n`).join('')}`
       : ''
     process.stdout.write(`${result.text.trimEnd()}\n${next}`)
   }
@@ -92,6 +95,9 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
   })
   const signal = interruptSignal()
   const json = argv.includes('--json')
+  const given: Given = {}
+  const names = commands.map((command) => command.name)
+  const complete = (text: string) => withGiven(text, given, names)
   try {
     const line = parseLine(argv, globalOptions, commands, mainJob)
     if (line.version) {
@@ -106,23 +112,31 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     const command = commands.find((c) => c.name === line.command) ?? mainJob
     const defaults = { cwd: process.cwd(), root, processors: availableParallelism() }
     const { options, context } = readGlobalOptions(line.values, defaults)
+    if (line.values.source) given.source = formatSource(options.source)
+    if (line.values.out) given.out = context.out
+    given.release = options.release
     const input: CommandInput = {
       context: { ...context, root, env: process.env, signal, now: () => new Date() },
       options,
       extra: line.values,
       args: line.args,
     }
-    return await execute(command, input, signal)
-  } catch (error) {
+    return await execute(command, input, signal, complete)
+  } catch (thrown) {
     if (signal.aborted) {
       process.stderr.write(`${paint.red('interrupted')}: what was begun can be run again.\n`)
       return ExitCode.interrupted
     }
+    const error = thrown instanceof UserError ? withHint(thrown, complete(thrown.hint)) : thrown
     const { text, exitCode } = describeError(error, paint)
     process.stderr.write(text)
     if (json) printJson(errorDocument(error, exitCode))
     return exitCode
   }
+}
+
+function withHint({ message, details, exitCode, cause }: UserError, hint: string): UserError {
+  return new UserError({ message, hint, exitCode, cause, ...(details ? { details } : {}) })
 }
 
 /** With --json a failure is a document, too. */
