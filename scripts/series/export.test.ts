@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
-import { chmod, rm } from 'node:fs/promises'
+import { chmod, mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { uniqueName } from '../system/identity.ts'
 import {
   addLine,
   failureOf,
@@ -408,6 +409,31 @@ test('refuses what is half done: edits not committed, a merge, a killed apply', 
     assert.equal(await lab.project(), before)
     const none = await failureOf(lab.export({ workDir: join(lab.dir, 'none') }))
     assert.match(none.hint ?? '', './build apply --release 4.3.5')
+  }))
+
+test('what can not be written is told, and nothing is left of it, nor of a killed export', () =>
+  inLab(async (lab) => {
+    const source = await standardSeries(lab)
+    await lab.apply(source)
+    const before = await lab.project()
+    await edit(lab, 'src/zmq.cpp', 'zmq line 9\n', 'zmq line 9\nzmq_has\n')
+    await commit(lab, 'Problem: zmq has it not\n\nSolution: let it.')
+    const killed = `.export-${uniqueName().replace(/\.\d+\./, '.4194305.')}`
+    await lab.write(`project/libzmq-ext/transport/src/${killed}`, '')
+    const inTheWay = join(lab.patches, 'zmq-has-it-not.patch')
+    await mkdir(inTheWay)
+    const error = await failureOf(lab.export())
+    assert.is(error.message, 'The files of the series could not be written.')
+    assert.is(error.exitCode, 3)
+    const names = await readdir(join(lab.dir, 'project'), { recursive: true })
+    assert.equal(
+      names.filter((name) => name.includes('.export-')),
+      [],
+    )
+    await rm(inTheWay, { recursive: true })
+    assert.equal(differences(before, await lab.project()), [])
+    await lab.export()
+    await isSettled(lab, source)
   }))
 
 test('a project that went on: both sides are kept apart, or refused where they meet', () =>

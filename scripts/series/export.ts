@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { dirname, relative, sep } from 'node:path'
 import { ExitCode, UserError } from '../ui/errors.ts'
 import { sayEdits } from './applied.ts'
@@ -10,6 +10,7 @@ import { exportFiles } from './export-files.ts'
 import { arrangeEntries } from './export-order.ts'
 import { exportMessage, exportPatches } from './export-patches.ts'
 import { type ExportWork, put } from './export-work.ts'
+import { sweepExports, writeAll } from './export-write.ts'
 import type { Overlay } from './inputs.ts'
 import { loadSeries } from './manifest.ts'
 import { cutManifest, joinManifest } from './manifest-text.ts'
@@ -70,6 +71,7 @@ async function exportLocked(repo: Repository, options: ExportOptions): Promise<E
   const state = await readState(repo)
   if (!state) throw new Error('the work tree lost its state')
   await checkReady(repo, state, release)
+  if (!options.check) await sweepExports([series.patchesDir, series.transportDir])
   const head = (await repo.git(['rev-parse', 'HEAD'])).trim()
   const tip = await autosquash(repo, state.base, head, series.author)
   const { overlay, notes } = await planExport(repo, state, options, tip)
@@ -218,19 +220,4 @@ async function describeChanges(overlay: Overlay, root: string): Promise<ExportRe
     changes.push({ path: label, action })
   }
   return changes.sort((a, b) => (a.path < b.path ? -1 : 1))
-}
-
-/** Writes each file whole, all of them in one go at the end: a kill leaves all or (nearly) nothing. */
-async function writeAll(overlay: Overlay): Promise<void> {
-  const ready: [string, string][] = []
-  for (const [index, [path, file]] of [...overlay].entries()) {
-    if (!file) continue
-    await mkdir(dirname(path), { recursive: true })
-    const temporary = `${dirname(path)}/.export-${process.pid}-${index}`
-    await writeFile(temporary, file.bytes)
-    await chmod(temporary, file.executable ? 0o755 : 0o644)
-    ready.push([temporary, path])
-  }
-  for (const [temporary, path] of ready) await rename(temporary, path)
-  for (const [path, file] of overlay) if (!file) await rm(path, { force: true })
 }
