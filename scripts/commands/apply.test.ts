@@ -78,6 +78,18 @@ test('apply, status and export, as they are typed', () =>
     assert.is(same.exitCode, ExitCode.done)
     assert.match(same.text, '0 differences')
     const tree = `work/libzmq-${release}`
+    await lab.write(`${tree}/src/scif_forgotten.cpp`, 'new\n')
+    const forgotten = await execute(exportCommand, lab, { check: true })
+    assert.is(forgotten.exitCode, ExitCode.checkFailed)
+    assert.match(forgotten.text, 'not exported: src/scif_forgotten.cpp, which git does not know')
+    assert.match(
+      (await execute(status, lab)).text,
+      /edits +src\/scif_forgotten.cpp not known to git/,
+    )
+    const without = await execute(exportCommand, lab)
+    assert.is(without.exitCode, ExitCode.done)
+    assert.match(without.text, 'not exported: src/scif_forgotten.cpp')
+    await lab.git(['clean', '-q', '-f', 'src/scif_forgotten.cpp'], tree)
     await lab.write(`${tree}/src/scif_address.cpp`, 'better\n')
     await lab.git(['commit', '-q', '-a', '--fixup=HEAD^'], tree)
     const differs = await execute(exportCommand, lab, { check: true })

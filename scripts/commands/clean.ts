@@ -146,10 +146,4 @@ async function refuseEdits(input: CommandInput, dir: string): Promise<void> {
   const edits = await findEdits(repo, state.head)
   const words = sayEdits(edits)
   if (words !== '') throw refuse(`edits that are not exported: ${words}`)
-  const status = await repo.git(['status', '--porcelain', '--untracked-files=normal'])
-  const untracked = status.split('\n').filter((line) => line.startsWith('?? '))
-  if (untracked.length > 0)
-    throw refuse(
-      `files that are not exported: ${untracked.map((line) => line.slice(3)).join(', ')}`,
-    )
 }

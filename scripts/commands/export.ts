@@ -45,8 +45,10 @@ export const exportCommand: Command = {
       report: async () => {
         if (!report) throw new Error('the export step did not run')
         const differs = check && report.changes.length > 0
+        // A source that nobody has committed would be missing from what is sent.
+        const incomplete = check && report.untracked.length > 0
         return {
-          exitCode: differs ? ExitCode.checkFailed : ExitCode.done,
+          exitCode: differs || incomplete ? ExitCode.checkFailed : ExitCode.done,
           data: { schemaVersion: 1, ...report },
           text: describe(report),
           next: differs ? [`./build export --release ${release}`] : [],
@@ -57,8 +59,12 @@ export const exportCommand: Command = {
 }
 
 function describe(report: ExportReport): string {
-  if (report.changes.length === 0) return `0 differences between ${report.workDir} and the series.`
+  const forgotten = report.untracked.map(
+    (path) => `not exported: ${path}, which git does not know; commit it or have git ignore it`,
+  )
+  if (report.changes.length === 0)
+    return [`0 differences between ${report.workDir} and the series.`, ...forgotten].join('\n')
   const did = report.written ? '' : 'would be '
   const lines = report.changes.map(({ path, action }) => `${did}${action}: ${path}`)
-  return [...lines, ...report.notes.map((note) => `note: ${note}`)].join('\n')
+  return [...lines, ...forgotten, ...report.notes.map((note) => `note: ${note}`)].join('\n')
 }

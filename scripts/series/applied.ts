@@ -51,6 +51,7 @@ export function sayEdits(edits: Edits): string {
     ...(count > 0 ? [`${count} ${count === 1 ? 'file' : 'files'} not committed`] : []),
     ...(edits.moved ? ['HEAD is not the commit that apply left'] : []),
     ...(edits.underWay ? [`a ${edits.underWay} under way`] : []),
+    ...(edits.untracked ? [`${shorten(edits.untracked)} not known to git`] : []),
   ].join(', ')
 }
 

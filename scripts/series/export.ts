@@ -21,7 +21,7 @@ import { type Repository, refs, repositoryAt } from './repository.ts'
 import { hashInputs, resolveSeries, seriesInputs } from './resolve.ts'
 import { stopped } from './session.ts'
 import { readJournal, readSession, readState, type State } from './state.ts'
-import type { Series } from './types.ts'
+import type { Edits, Series } from './types.ts'
 import { findEdits, switchTo } from './worktree.ts'
 
 export interface ExportOptions extends Place {
@@ -42,6 +42,8 @@ export interface ExportReport {
   changes: readonly { path: string; action: 'added' | 'changed' | 'deleted' }[]
   /** Sentences on what was understood: new, dropped, split and moved entries. */
   notes: readonly string[]
+  /** Files of the work tree that git neither knows nor ignores, and that are not exported. */
+  untracked: readonly string[]
   /** HEAD of the work tree afterwards. */
   head: string
   written: boolean
@@ -70,14 +72,21 @@ async function exportLocked(repo: Repository, options: ExportOptions): Promise<E
   const { series, release } = options
   const state = await readState(repo)
   if (!state) throw new Error('the work tree lost its state')
-  await checkReady(repo, state, release)
+  const { untracked = [] } = await checkReady(repo, state, release)
   if (!options.check) await sweepExports([series.patchesDir, series.transportDir])
   const head = (await repo.git(['rev-parse', 'HEAD'])).trim()
   const tip = await autosquash(repo, state.base, head, series.author)
   const { overlay, notes } = await planExport(repo, state, options, tip)
   const next = await prove(repo, options, state, overlay, tip)
   const changes = await describeChanges(overlay, dirname(series.patchesDir))
-  const report = { workDir: repo.workDir, release, version: state.version, changes, notes }
+  const report = {
+    workDir: repo.workDir,
+    release,
+    version: state.version,
+    changes,
+    notes,
+    untracked,
+  }
   const nothing = changes.length === 0 && head === state.head
   if (options.check || nothing) return { ...report, head, written: false }
   await writeAll(overlay)
@@ -86,8 +95,8 @@ async function exportLocked(repo: Repository, options: ExportOptions): Promise<E
   return { ...report, head: next.head, written: changes.length > 0 }
 }
 
-/** Refuses over anything that is half done, and says what to type. */
-async function checkReady(repo: Repository, state: State, release: string): Promise<void> {
+/** Refuses over anything that is half done, and says what to type; else gives the edits. */
+async function checkReady(repo: Repository, state: State, release: string): Promise<Edits> {
   if (await readJournal(repo)) {
     throw new UserError({
       message: `An apply to ${repo.workDir} was killed half-way.`,
@@ -124,6 +133,7 @@ async function checkReady(repo: Repository, state: State, release: string): Prom
       exitCode: ExitCode.checkFailed,
     })
   }
+  return edits
 }
 
 /** Each path with the commits of the series that touch it. */

@@ -124,4 +124,6 @@ export interface Edits {
   moved: boolean
   /** A rebase, merge or the like that is under way: "rebase". */
   underWay?: string
+  /** Paths that git neither knows nor ignores: forgotten sources, perhaps. They are in nobody's way. */
+  untracked?: readonly string[]
 }

@@ -21,16 +21,20 @@ export async function findEdits(repo: Repository, head: string): Promise<Edits> 
     'status',
     '--porcelain=v1',
     '-z',
-    '--untracked-files=no',
+    '--untracked-files=all',
     '--no-renames',
   ])
-  const uncommitted = status
-    .split('\0')
-    .filter(Boolean)
-    .map((line) => line.slice(3))
+  const lines = status.split('\0').filter(Boolean)
+  const isNew = (line: string) => line.startsWith('?? ')
+  const uncommitted = lines.filter((line) => !isNew(line)).map((line) => line.slice(3))
+  const untracked = lines.filter(isNew).map((line) => line.slice(3))
   const moved = (await resolveRev(repo, 'HEAD')) !== head
   const underWay = await findUnderWay(repo)
-  return { uncommitted, moved, ...(underWay ? { underWay } : {}) }
+  return {
+    ...{ uncommitted, moved },
+    ...(underWay ? { underWay } : {}),
+    ...(untracked.length > 0 ? { untracked } : {}),
+  }
 }
 
 async function findUnderWay(repo: Repository): Promise<string | undefined> {
