@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MPL-2.0
-# Usage: ci/report-issue.sh <success|failure> <folder of the reports> [address of the run]
+# Usage: ci/report-issue.sh <success|failure|cancelled> <folder of the reports> [address of the run]
 # Keeps one issue that says how the series stands to upstream's newest: opened when it fails,
 # updated as long as it does, closed when all is well again. Needs gh, with GH_TOKEN or a login.
 set -eu
@@ -20,19 +20,21 @@ fi
 
 body=$(mktemp)
 trap 'rm -f "$body"' EXIT
+# What is cut off at the end is no loss: it is in the artifacts.
 {
+  printf '%s\n\n' "$run"
+  if ls -d "$reports"/verify/repaired-* >/dev/null 2>&1; then
+    printf 'A repair by three-way merge is in the artifacts of the run: read it before you take it.\n\n'
+  fi
+  [ "$outcome" != cancelled ] || printf 'The run was cancelled, or took too long.\n\n'
+  if [ -f "$reports/verify-bisect.md" ]; then
+    cat "$reports/verify-bisect.md"
+  fi
   if [ -f "$reports/verify/summary.md" ]; then
     cat "$reports/verify/summary.md"
   else
     echo 'The run ended before there was a report.'
   fi
-  if [ -f "$reports/verify-bisect.md" ]; then
-    cat "$reports/verify-bisect.md"
-  fi
-  if ls -d "$reports"/verify/repaired-* >/dev/null 2>&1; then
-    printf '\nA repair by three-way merge is in the artifacts of the run: read it before you take it.\n'
-  fi
-  printf '\n%s\n' "$run"
   # GitHub takes no more than 65536 characters.
 } | head -c 60000 >"$body"
 

@@ -24,6 +24,7 @@ const files = readdirSync(folder).sort()
 interface Step {
   uses?: string
   run?: string
+  'timeout-minutes'?: number
   with?: Record<string, string | boolean>
 }
 interface Job {
@@ -106,7 +107,9 @@ test('nothing of an expression gets into a shell: values come by the environment
 })
 
 /** The commands of all steps, with what the workflow puts into variables. */
-const lines = steps.flatMap(({ step }) => (step.run ?? '').split('\n').filter(Boolean))
+const lines = steps
+  .flatMap(({ step }) => (step.run ?? '').split('\n').filter(Boolean))
+  .map((line) => line.replace(/^ci\/tell\.sh /, ''))
 
 test('each step is a command to type: ./build and ./test take what they are given', async () => {
   const words = (line: string) => line.replaceAll('"$RELEASE"', '4.3.4').split(' ')
@@ -190,6 +193,46 @@ test('ci/report-issue.sh opens an issue, with the report, the culprit and the re
       [],
     )
   }))
+
+test('however long the report, the run and the repair are in the issue; so is a cancelled run', () =>
+  withFakes({ gh: gh('') }, async (dir, script) => {
+    const reports = reportsIn(dir)
+    put(join(reports, 'verify', 'summary.md'), 'all of it\n'.repeat(20_000))
+    const done = await script('report-issue.sh', 'cancelled', reports, 'https://x.invalid/9')
+    assert.is(done.exitCode, 0, done.stderr)
+    const body = readFileSync(join(dir, 'body'), 'utf8')
+    assert.ok(body.length <= 60_000)
+    for (const part of ['cancelled', 'stops applying', 'three-way', 'https://x.invalid/9'])
+      assert.match(body, part)
+  }))
+
+test('ci/tell.sh ends as its command does, and tells GitHub the exit code and the error', () =>
+  withFakes({ broken: 'echo out; echo "no route" >&2; exit 4', fine: 'exit 0' }, async (dir) => {
+    const tell = (name: string, more: Env = {}) => {
+      const env: Env = { PATH: `${join(dir, 'bin')}:${process.env.PATH}`, TMPDIR: dir, ...more }
+      return run([join(root, 'ci', 'tell.sh'), name, 'a b'], { cwd: dir, env, timeout: 20_000 })
+    }
+    const github = { GITHUB_OUTPUT: join(dir, 'output'), GITHUB_STEP_SUMMARY: join(dir, 'summary') }
+    const broken = await tell('broken', github)
+    assert.equal([broken.exitCode, broken.stdout], [4, 'out\nno route\n'])
+    assert.is(readFileSync(github.GITHUB_OUTPUT, 'utf8'), 'code=4\n')
+    assert.match(
+      readFileSync(github.GITHUB_STEP_SUMMARY, 'utf8'),
+      /ended with 4:[^~]*~~~\nout\nno route/,
+    )
+    assert.match(callsIn(dir), 'broken <a b>')
+    assert.is((await tell('fine')).exitCode, 0)
+    assert.is((await tell('fine', github)).exitCode, 0)
+    assert.is(readFileSync(github.GITHUB_OUTPUT, 'utf8'), 'code=4\ncode=0\n')
+  }))
+
+test('a step of the night that takes too long ends before its job does', () => {
+  const night = jobs.find(({ name }) => name === 'nightly.yml upstream')?.job
+  const limits = night?.steps.map((step) => step['timeout-minutes'] ?? 0) ?? []
+  const sum = limits.reduce((all, one) => all + one, 0)
+  assert.is(limits.filter((one) => one > 0).length, 3)
+  assert.ok(sum < (night?.['timeout-minutes'] ?? 0), `${sum} minutes`)
+})
 
 test('the next night the same issue is updated', () =>
   withFakes({ gh: gh('12') }, async (dir, script) => {
