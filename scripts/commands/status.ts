@@ -9,6 +9,7 @@ import { ExitCode } from '../ui/errors.ts'
 import { facts } from '../ui/table.ts'
 import { projectSeries } from './apply.ts'
 import type { Command } from './command.ts'
+import { findEvidence, sayEvidence } from './evidence.ts'
 
 export const status: Command = {
   name: 'status',
@@ -29,17 +30,23 @@ export const status: Command = {
           const tree = await readStatus(dir, series, context)
           if (tree) trees.push(tree)
         }
+        const evidenceOf = (tree: TreeStatus) => findEvidence(join(context.out, 'reports'), tree)
         const next = trees.flatMap((tree) => nextOf(tree, record))
         return {
           exitCode: ExitCode.done,
           data: {
             schemaVersion: 1,
             series: { name: series.name, version: series.version, supports: series.supports },
-            trees: trees.map((tree) => ({ ...tree, built: isBuilt(tree, record) })),
+            trees: trees.map((tree) => ({
+              ...tree,
+              built: isBuilt(tree, record),
+              evidence: evidenceOf(tree),
+            })),
           },
           text:
-            trees.map((tree) => describe(tree, record)).join('\n\n') ||
-            'There is no work tree yet.',
+            trees
+              .map((tree) => describe(tree, record, sayEvidence(evidenceOf(tree), context.now())))
+              .join('\n\n') || 'There is no work tree yet.',
           next: trees.length > 0 ? next : ['./build apply'],
         }
       },
@@ -51,7 +58,7 @@ function isBuilt(tree: TreeStatus, record: BuildRecord | undefined): boolean {
   return record?.seriesHash === tree.seriesHash && record.release === tree.release
 }
 
-function describe(tree: TreeStatus, record: BuildRecord | undefined): string {
+function describe(tree: TreeStatus, record: BuildRecord | undefined, evidence: string): string {
   const { base, applied, edits } = tree
   const kind = base.imported ? 'imported without history' : "upstream's own commit"
   const edited = sayEdits(edits)
@@ -62,10 +69,19 @@ function describe(tree: TreeStatus, record: BuildRecord | undefined): string {
     ['applied', `${applied.count} of ${applied.of}${how(tree)}`],
     ['series', tree.changes.length > 0 ? shorten(tree.changes) : 'as it was applied'],
     ['edits', edited === '' ? 'none' : edited],
-    ['exported', tree.notExported > 0 ? `no: ${plural(tree.notExported, 'commit')}` : 'yes'],
+    ['exported', describeExported(tree)],
     ['glue', describeGlue(tree.glue)],
     ['built', describeBuilt(tree, record)],
+    ...(evidence === '' ? [] : [['evidence', evidence] as const]),
   ])
+}
+
+function describeExported({ notExported, gone }: TreeStatus): string {
+  const differences = [
+    ...(notExported > 0 ? [plural(notExported, 'commit')] : []),
+    ...(gone > 0 ? [`${plural(gone, 'commit')} of the series gone or changed`] : []),
+  ]
+  return differences.length > 0 ? `no: ${differences.join(', ')}` : 'yes'
 }
 
 function how({ halfDone, stoppedAt }: TreeStatus): string {

@@ -51,7 +51,8 @@ test('what changed since: in the series, in the tree, by commits', () =>
     assert.equal(status?.glue.src, { added: 2, removed: 0 })
     assert.is.not(status?.head, tree.head)
     await lab.git(['reset', '-q', '--hard', `${tree.head}^`])
-    assert.is((await statusOf(lab))?.applied.count, 1)
+    const dropped = await statusOf(lab)
+    assert.equal([dropped?.applied.count, dropped?.notExported, dropped?.gone], [1, 0, 1])
   }))
 
 test('an apply that is stopped shows where', () =>

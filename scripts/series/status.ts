@@ -30,6 +30,8 @@ export interface TreeStatus {
   edits: Edits
   /** Commits above the base that apply did not make. */
   notExported: number
+  /** Commits that apply made and HEAD has no more: they were dropped, or changed. */
+  gone: number
   glue: Glue
   /** A switch of the work tree was killed; the next apply finishes it. */
   halfDone: boolean
@@ -102,6 +104,7 @@ export async function readStatus(
   const above = (await repo.git(['rev-list', `${refs.base}..${head}`])).split('\n').filter(Boolean)
   const commits = session?.commits ?? state.commits
   const made = new Set(commits.map((commit) => commit.id))
+  const count = above.filter((id) => made.has(id)).length
   const subject = await repo.git(['log', '-1', '--format=%ae', state.base])
   return {
     workDir,
@@ -115,13 +118,14 @@ export async function readStatus(
     head,
     seriesHash: state.seriesHash,
     applied: {
-      count: above.filter((id) => made.has(id)).length,
+      count,
       of: resolveSeries(series, state.version).length,
       commits,
     },
     changes: changesSince(state, inputs),
     edits: await findEdits(repo, state.head),
-    notExported: above.filter((id) => !made.has(id)).length,
+    notExported: above.length - count,
+    gone: commits.length - count,
     glue: await countGlue(repo, state.base, head),
     halfDone: (await readJournal(repo)) !== undefined,
     ...(session ? { stoppedAt: session.slug } : {}),
