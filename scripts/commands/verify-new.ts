@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { StepHandle } from '../ui/steps.ts'
 import { fetchUpstream } from '../upstream/fetch.ts'
 import { releases as pins } from '../upstream/releases.ts'
-import { readCompatibility } from '../verify/compatibility.ts'
+import { readCompatibility, verifiedReleases } from '../verify/compatibility.ts'
 import { newerTags } from '../verify/tags.ts'
 import type { CommandInput } from './command.ts'
 
@@ -17,10 +17,7 @@ export async function newReleases(input: CommandInput, handle: StepHandle): Prom
     progress: handle.progress,
   })
   if (!gitDir) throw new Error('master came without its repository')
-  const verified = readCompatibility(join(context.root, 'docs'))?.releases ?? []
-  const known = [
-    ...pins.map((pin) => pin.name),
-    ...verified.filter((one) => one.release === one.version).map((one) => one.release),
-  ]
+  const before = readCompatibility(join(context.root, 'docs'))
+  const known = [...pins.map((pin) => pin.name), ...(before ? verifiedReleases(before) : [])]
   return [...(await newerTags(gitDir, known, context)), 'master']
 }

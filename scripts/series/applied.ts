@@ -50,9 +50,14 @@ export function sayEdits(edits: Edits): string {
   return [
     ...(count > 0 ? [`${count} ${count === 1 ? 'file' : 'files'} not committed`] : []),
     ...(edits.moved ? ['HEAD is not the commit that apply left'] : []),
-    ...(edits.underWay ? [`a ${edits.underWay} under way`] : []),
+    ...(edits.underWay ? [sayUnderWay(edits.underWay)] : []),
     ...(edits.untracked ? [`${shorten(edits.untracked)} not known to git`] : []),
   ].join(', ')
+}
+
+/** "a rebase under way", "an am under way" */
+export function sayUnderWay(what: string): string {
+  return `${what === 'am' ? 'an' : 'a'} ${what} under way`
 }
 
 /** The first three, and how many more. */

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, relative, sep } from 'node:path'
 import { ExitCode, UserError } from '../ui/errors.ts'
-import { sayEdits } from './applied.ts'
+import { sayEdits, sayUnderWay } from './applied.ts'
 import { autosquash } from './autosquash.ts'
 import { buildCommits } from './build-commits.ts'
 import { assignCommits, checkCommit } from './export-commits.ts'
@@ -117,7 +117,7 @@ async function checkReady(repo: Repository, state: State, release: string): Prom
   const git = `git -C ${repo.workDir}`
   if (edits.underWay) {
     throw new UserError({
-      message: `In ${repo.workDir} there is a ${edits.underWay} under way.`,
+      message: `In ${repo.workDir} there is ${sayUnderWay(edits.underWay)}.`,
       hint: `Finish or abandon it: ${git} ${edits.underWay} --continue, or --abort`,
       exitCode: ExitCode.checkFailed,
     })

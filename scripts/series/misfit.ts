@@ -76,6 +76,7 @@ export function conflictError(conflict: Conflict, said: string, hint: string): U
       message: `The entry "${slug}" adds ${existing.join(', ')}, which libzmq ${release} has already.`,
       hint: `Drop the file from the entry in patches/series.yaml, or give it a range of releases.\n${hint}`,
       exitCode: ExitCode.checkFailed,
+      cause: conflict,
     })
   }
   const details = files.map((file) => describeFile(patch ?? '', file, release))

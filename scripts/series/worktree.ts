@@ -40,6 +40,7 @@ export async function findEdits(repo: Repository, head: string): Promise<Edits> 
 async function findUnderWay(repo: Repository): Promise<string | undefined> {
   const marks = {
     'rebase-merge': 'rebase',
+    'rebase-apply/applying': 'am',
     'rebase-apply': 'rebase',
     MERGE_HEAD: 'merge',
     CHERRY_PICK_HEAD: 'cherry-pick',
@@ -219,7 +220,7 @@ export async function keepAside(
     await repo.git(['update-ref', refs.keptEdits, await commitEdits(repo, edits, identity)])
     kept.push(refs.keptEdits)
   }
-  if (edits.underWay === 'rebase') {
+  if (edits.underWay === 'rebase' || edits.underWay === 'am') {
     for (const name of ['rebase-merge', 'rebase-apply']) {
       await rm(join(repo.gitDir, name), { recursive: true, force: true })
     }

@@ -44,6 +44,15 @@ export interface Compatibility {
   variants: readonly VariantVerdict[]
 }
 
+/** The releases, but no branches, of which all was well. */
+export function verifiedReleases({ releases, cells }: Compatibility): string[] {
+  const failed = cells.filter(({ status }) => status === 'failed').map(({ release }) => release)
+  return releases
+    .filter(({ release, version, status }) => release === version && status === 'passed')
+    .map(({ release }) => release)
+    .filter((release) => !failed.includes(release))
+}
+
 const fileName = 'compatibility'
 
 /** Of a report what lasts. */

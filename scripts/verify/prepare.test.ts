@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert'
 import { loadSeries } from '../series/manifest.ts'
 import { inLab, type Lab, numbered } from '../series/testing.ts'
 import { ExitCode } from '../ui/errors.ts'
+import { type Compatibility, verifiedReleases } from './compatibility.ts'
 import { annotations } from './formats.ts'
 import { type Prepared, prepareRelease } from './prepare.ts'
 import type { VerifyReport } from './report.ts'
@@ -124,6 +125,35 @@ test('a patch that upstream has already is to be dropped', () =>
     assert.is(result.conflict?.upstream, 'all')
     assert.match(result.checks.at(-1)?.more ?? '', 'drop the patch')
   }))
+
+test('a file that upstream has by now is a conflict, too, in the report', () =>
+  inLab(async (lab) => {
+    await labRelease(lab, '4.3.6')
+    await grow(lab, 2, { 1: { 'src/scif_address.cpp': 'of upstream\n' } })
+    const { result } = await prepareLab(lab, 'main')
+    assert.is(result.status, 'failed')
+    assert.equal(result.conflict?.existing, ['src/scif_address.cpp'])
+    assert.is(result.conflict?.slug, 'hook')
+  }))
+
+test('only a release of which all was well counts as verified', () => {
+  const release = (name: string, status: string, version = name) => ({
+    ...{ release: name, version, status },
+  })
+  const found = {
+    releases: [
+      release('4.3.6', 'passed'),
+      release('4.3.7', 'failed'),
+      release('4.3.8', 'passed'),
+      release('master', 'passed', '4.3.9'),
+    ],
+    cells: [
+      { release: '4.3.6', status: 'passed' },
+      { release: '4.3.8', status: 'failed' },
+    ],
+  } as unknown as Compatibility
+  assert.equal(verifiedReleases(found), ['4.3.6'])
+})
 
 test('tags newer than all that are known, in their order; other names are no releases', () =>
   inLab(async (lab) => {
