@@ -14,7 +14,7 @@ export const buildStages: readonly Stage[] = [
   {
     id: 'build',
     title: `./build from nothing: libzmq ${testedRelease} by Autotools`,
-    floor: 9,
+    floor: 10,
     minutes: 20,
     run: buildFromNothing,
   },
@@ -63,6 +63,11 @@ async function buildFromNothing(context: StageContext) {
       }
     },
   )
+  await checks.that('./build export --check: the work tree is what the series says', async () => {
+    const argv = buildArgv(context, 'export', '--check')
+    const { stdout } = await runOrFail(argv, { ...options, what: './build export --check' })
+    must(/^0 differences/.test(stdout), stdout)
+  })
   await seedCommands(checks, context, join(prefix, 'bin'), 100)
   await checks.that(
     'the programs run from a prefix that was moved, in an empty environment',
