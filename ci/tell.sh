@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MPL-2.0
 # Usage: ci/tell.sh <command> [argument …]
 # Runs a command and ends as it does. On GitHub its exit code becomes the output "code" of the step,
 # so that later ones can tell a broken series (1) from a source that is not to be had (4), and what
