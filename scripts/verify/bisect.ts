@@ -1,27 +1,16 @@
 // SPDX-License-Identifier: MPL-2.0
-import { mkdirSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { bringBase } from '../series/base.ts'
 import { type BuildResult, buildCommits } from '../series/build-commits.ts'
 import { describeCommit, type UpstreamCommit } from '../series/history.ts'
 import { type Conflict, conflictError, examine } from '../series/misfit.ts'
-import {
-  exists,
-  initRepository,
-  type Repository,
-  readBlob,
-  refs,
-  repositoryAt,
-  resolveRev,
-} from '../series/repository.ts'
+import { type Repository, readBlob, resolveRev } from '../series/repository.ts'
 import { resolveSeries } from '../series/resolve.ts'
 import type { ResolvedEntry, Series } from '../series/types.ts'
 import { inRange } from '../series/versions.ts'
-import { git } from '../system/git.ts'
 import type { Env } from '../system/run.ts'
 import { ExitCode, UserError } from '../ui/errors.ts'
 import { headerVersion } from '../upstream/releases.ts'
 import type { FetchedSource } from '../upstream/types.ts'
+import { lineOf, nearestGood, openHistory } from './bisect-history.ts'
 import { findTurn, type Verdict } from './search.ts'
 
 /** What came of building a commit with the series on it, and of its tests. */
@@ -77,7 +66,7 @@ export interface Bisection {
  */
 export async function bisect(options: BisectOptions): Promise<Bisection> {
   const { source } = options
-  const repo = await openHistory(options)
+  const repo = await openHistory(source, options.workDir, options)
   const bad = source.commit ?? ''
   const good = await nearestGood(repo, options.good, bad)
   const commits = await lineOf(repo, good, bad)
@@ -140,73 +129,6 @@ export async function bisect(options: BisectOptions): Promise<Bisection> {
     ...{ ...known, ...counts, stops, unknown, details: last.detail },
     culprit: await describeCommit(repo, culprit),
   }
-}
-
-/** A repository with upstream's history up to the end; kept, so that the next time is quicker. */
-async function openHistory(options: BisectOptions): Promise<Repository> {
-  const { source, workDir, env, signal } = options
-  const { commit } = await needHistory(source, { env, signal })
-  mkdirSync(dirname(workDir), { recursive: true })
-  const repo = repositoryAt(workDir, env, signal)
-  if (!(await exists(join(workDir, '.git')))) await initRepository(repo)
-  await bringBase(repo, source)
-  await repo.git(['update-ref', refs.base, commit])
-  return repo
-}
-
-/** What is needed of a source that came with its whole history; else a UserError (exit code 2). */
-export async function needHistory(
-  { release, route, gitDir, commit }: FetchedSource,
-  context: { env: Env; signal: AbortSignal },
-): Promise<{ gitDir: string; commit: string }> {
-  const none = !gitDir || !commit
-  const asked = ['rev-parse', '--is-shallow-repository']
-  const shallow = none
-    ? ''
-    : await git([`--git-dir=${gitDir}`, ...asked], { cwd: gitDir, ...context })
-  if (!none && shallow.trim() !== 'true') return { gitDir, commit }
-  throw new UserError(
-    none
-      ? {
-          message: `libzmq ${release} came by ${route}, without its history; there is nothing to bisect.`,
-          hint: 'Give --source git:<url or path>.',
-          exitCode: ExitCode.usage,
-        }
-      : {
-          message: `libzmq ${release} came by ${route} from a shallow clone, which lacks the older history; it cannot be bisected.`,
-          hint: 'Complete the clone (git fetch --unshallow), or give another one: --source git:<url or path>.',
-          exitCode: ExitCode.usage,
-        },
-  )
-}
-
-/** Of the commits at which all was well, the one with the fewest commits from it to the end. */
-async function nearestGood(
-  repo: Repository,
-  good: readonly string[],
-  bad: string,
-): Promise<string> {
-  let best: { commit: string; distance: number } | undefined
-  for (const name of good) {
-    const commit = await resolveRev(repo, `${name}^{commit}`)
-    if (!commit) continue
-    const common = (await repo.try(['merge-base', commit, bad])).stdout.trim()
-    if (common === '' || common === bad) continue
-    const distance = Number(await repo.git(['rev-list', '--count', `${common}..${bad}`]))
-    if (!best || distance < best.distance) best = { commit: common, distance }
-  }
-  if (best) return best.commit
-  throw new UserError({
-    message: `None of ${good.map((name) => name.slice(0, 12)).join(', ') || 'nothing'} is a commit before ${bad.slice(0, 12)}.`,
-    hint: 'Give --good <tag or commit> at which the series was well.',
-    exitCode: ExitCode.usage,
-  })
-}
-
-/** The commits of the main line behind `good` up to `bad`, oldest first. */
-async function lineOf(repo: Repository, good: string, bad: string): Promise<string[]> {
-  const argv = ['rev-list', '--first-parent', '--reverse', `${good}..${bad}`]
-  return (await repo.git(argv)).split('\n').filter(Boolean)
 }
 
 /** The first bad commit; when that is a merge, the one in what was merged, if it is one of them. */
