@@ -4,7 +4,7 @@ import { findLoose } from './figures.ts'
 import { missingPaths, points } from './points.ts'
 import type { BundleFacts, Finding, Gate } from './types.ts'
 
-/** Days after which a base counts as a stale one, whoever says that it is upstream's master. */
+/** Days after which a base counts as a stale one when it is not upstream who says that it is its master. */
 const staleDays = 30
 /** Lines of src/ that upstream has and the series may add to; VMCI's needed 198, vsock's 109. */
 const glueBudget = 150
@@ -44,12 +44,14 @@ function lookAtBase({ base, tip, now }: BundleFacts): Finding {
     )
   if (tip.commit !== base.commit)
     return shut(`The base is ${short}, and upstream’s master ${tip.commit.slice(0, 12)}.`, rebase)
+  if (tip.byUpstream) return open(`The base is upstream’s master, ${short} of ${base.date}.`)
+  const lent = 'the master of the repository that was asked in place of upstream'
   if (daysBetween(base.date, now) > staleDays)
     return shut(
-      `The base is the master of the repository that was asked, but of ${base.date}, more than ${staleDays} days ago.`,
+      `The base is ${lent}, but of ${base.date}, more than ${staleDays} days ago.`,
       'Fetch upstream in that repository, or name another one with --source git:<url>.',
     )
-  return open(`The base is upstream’s master, ${short} of ${base.date}.`)
+  return open(`The base is ${lent}, ${short} of ${base.date}.`)
 }
 
 function lookAtExport({ notExported, commits }: BundleFacts): Finding {

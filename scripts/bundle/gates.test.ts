@@ -51,7 +51,7 @@ const closings: readonly Closing[] = [
     facts: withFacts({ tip: { commit: '1'.repeat(40) } }),
     says: /^The base is ffffffffffff, and upstream’s master 111111111111\.$/,
   },
-  { gate: 'base', facts: withBase({ date: '2025-12-01' }), says: /more than 30 days ago/ },
+  { gate: 'base', facts: withBase({ date: '2025-12-01' }), says: /in place of upstream.*ago/ },
   { gate: 'exported', facts: withFacts({ notExported: ['it has edits'] }), says: /it has edits/ },
   { gate: 'messages', facts: withMessage('Add scif\n'), says: /does not begin with "Problem: "/ },
   { gate: 'messages', facts: withMessage('Problem: none\n\nAdd.\n'), says: /has no "Solution: "/ },
@@ -277,6 +277,17 @@ for (const [index, { gate, facts, says, too = [] }] of closings.entries()) {
     assert.match(describeGates(look(given, reasons)), /waived: known/)
   })
 }
+
+test('an old base is no stale one when upstream says that it is its master', () => {
+  const old = withBase({ date: '2025-12-01' })()
+  const facts = { ...old, tip: { ...old.tip, byUpstream: true } }
+  const base = lookAtGates(facts, new Map()).find(({ name }) => name === 'base')
+  assert.ok(base?.ok)
+  assert.match(
+    base?.sentence ?? '',
+    /^The base is upstream’s master, ffffffffffff of 2025-12-01\.$/,
+  )
+})
 
 test('version 2 is open with its changes told and shown', () => {
   const facts = { ...openFacts(), version: 2, changes: 'Smaller.', rangeDiff: '1: = 1:' }

@@ -82,7 +82,7 @@ async function makeLocked(options: MakeOptions): Promise<MadeBundle> {
     const { gitDir } = repositoryAt(workDir, context.env)
     const objects = await borrowObjects(gitDir, scratch, context)
     const facts = await collectFacts(objects, { ...options, status, previous })
-    const gates = lookAtGates(facts, options.waivers)
+    const gates = lookAtGates(facts, waiversOf(options, status.base.imported))
     if (closedGates(gates).length > 0) return { facts, gates, unchanged: false }
     const target = join(dir, version)
     const sums = join(target, 'SHA256SUMS')
@@ -92,4 +92,13 @@ async function makeLocked(options: MakeOptions): Promise<MadeBundle> {
   } finally {
     await rm(scratch, { recursive: true, force: true })
   }
+}
+
+/** Who asks for a bundle without history knows that there is no base. */
+function waiversOf(
+  { waivers, withoutHistory }: MakeOptions,
+  imported: boolean,
+): ReadonlyMap<string, string> {
+  if (!imported || !withoutHistory) return waivers
+  return new Map([['base', 'asked for without history'], ...waivers])
 }

@@ -49,7 +49,7 @@ export const points: readonly Point[] = [
   {
     asked: 'Whole, or in pieces',
     answer:
-      'Whole, but cut so that each commit builds and can be taken by itself; the first three are of use without SCIF.',
+      'Whole, but cut into commits that can be taken in order, a few at a time; the first three are of use without SCIF.',
     paths: ['tests/test_linger.cpp'],
   },
   {

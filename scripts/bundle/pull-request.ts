@@ -70,10 +70,11 @@ function answers(): string {
 }
 
 function trial({ project }: BundleFacts): string {
-  const where = project ?? '<where you got this from>'
+  if (project === undefined)
+    return 'No Xeon Phi is needed, only a libscif: SoftSCIF, a libscif in user space with the same ABI and behaviour, stands in for Intel’s.'
   return `No Xeon Phi is needed: SoftSCIF, a libscif in user space with the same ABI and behaviour, stands in for Intel's.
 
-    git clone ${where} zeromq-scif && cd zeromq-scif
+    git clone ${project} zeromq-scif && cd zeromq-scif
     ./build --release master
     ./build check --release master
 
@@ -117,12 +118,16 @@ function performance({ evidence }: BundleFacts, figures: Figures): string {
   return [
     `Medians, with the quartiles, of interleaved runs of libzmq's own perf programs on ${figures.take('perf.json', '/machine/cpu')}, on ${figures.take('perf.json', '/date', 'day')}${perf.libscif.kind === 'soft' ? '. SoftSCIF moves bytes through shared memory: the figures tell what the code costs, not what a PCIe bus does' : ''}.`,
     ...(['throughput', 'latency'] as const).map((measure) => perfTable(perf, measure, figures)),
-    ...charts
-      .slice(0, chartsShown)
-      .map((file) => `![${file.replace(/\.svg$/, '')}](evidence/${file})`),
+    ...shownCharts(charts.slice(0, chartsShown)),
   ]
     .filter((part) => part !== '')
     .join('\n\n')
+}
+
+/** A pull request shows no image that is not uploaded, so say which are to be. */
+function shownCharts(files: readonly string[]): string[] {
+  const names = files.map((file) => `\`evidence/${file}\``).join(', ')
+  return files.length === 0 ? [] : [`<!-- Drag the charts here, and delete this line: ${names} -->`]
 }
 
 type Perf = NonNullable<BundleFacts['evidence']['perf']>

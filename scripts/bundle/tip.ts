@@ -3,11 +3,25 @@ import { gitTry } from '../system/git.ts'
 import type { Env } from '../system/run.ts'
 import type { UpstreamTip } from './types.ts'
 
-/** Asks a repository of libzmq what its master is now. */
+interface AskOptions {
+  cwd: string
+  env: Env
+  signal: AbortSignal
+  offline: boolean
+}
+
+/** Asks upstream what its master is now, or else the repository that the source is of. */
 export async function askTip(
+  upstream: string,
   url: string | undefined,
-  options: { cwd: string; env: Env; signal: AbortSignal; offline: boolean },
+  options: AskOptions,
 ): Promise<UpstreamTip> {
+  const said = await ask(upstream, options)
+  if (said.commit !== undefined) return { ...said, byUpstream: true }
+  return url === upstream ? said : ask(url, options)
+}
+
+async function ask(url: string | undefined, options: AskOptions): Promise<UpstreamTip> {
   if (url === undefined) return { problem: 'the source is no repository' }
   if (options.offline && /^[a-z+]+:\/\/|^[\w.-]+@[\w.-]+:/.test(url) && !url.startsWith('file:'))
     return { problem: 'it was run with --offline' }

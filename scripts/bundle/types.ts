@@ -26,6 +26,8 @@ export interface TreeFile {
 export interface UpstreamTip {
   /** Undefined when nobody could be asked, or there is no such branch. */
   commit?: string
+  /** Upstream itself has answered, not a repository that may lag behind it. */
+  byUpstream?: boolean
   /** A sentence, when it could not be had. */
   problem?: string
 }

@@ -174,7 +174,7 @@ async function make(
     author: await findAuthor(text(input, 'author'), { cwd: root, env, signal }),
     signOff: input.extra['sign-off'] === true,
     addAuthor: input.extra['add-author'] === true,
-    tip: await askTip(url, { cwd: root, env, signal, offline }),
+    tip: await askTip(upstream, url, { cwd: root, env, signal, offline }),
     evidence: await readEvidence(
       resolve(text(input, 'evidence') ?? join(out, 'reports')),
       placesOf(context),

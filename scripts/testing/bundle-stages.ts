@@ -32,7 +32,7 @@ interface Document {
 }
 
 async function makeBundles(context: StageContext) {
-  const { root, env, signal, logFile, progress, offline } = context
+  const { root, env, signal, logFile, progress } = context
   const checks = new Checks(context)
   const out = join(context.out, 'bundle-test')
   rmSync(out, { recursive: true, force: true })
@@ -40,7 +40,8 @@ async function makeBundles(context: StageContext) {
   const upstream = join(out, 'upstream')
   const options = { cwd: tmpdir(), env, signal, logFile, onLine: progress }
   const bundle = (...more: string[]) => {
-    const common = ['--out', out, '--json', ...(offline ? ['--offline'] : [])]
+    // Offline, or upstream itself would be asked for its master.
+    const common = ['--out', out, '--json', '--offline']
     const who = ['--author', `${author.name} <${author.email}>`, '--add-author']
     const where = ['--project', 'https://example.org/scif']
     const why = ['--waive', waived.map((name) => `${name}=not of this test`).join(';')]
