@@ -50,6 +50,28 @@ test('the end that only idles after the figures is ended', async () => {
   assert.not.ok(existsSync(join(session.places.scratch, 'survived')))
 })
 
+test('the remote end is started when the local one waits, and not before', async () => {
+  const busy = 'i=0; while [ $i -lt 20000 ]; do i=$((i + 1)); done; touch bound; '
+  const session = fakes({
+    local_lat: `${busy}exec sleep 60`,
+    remote_lat: `[ -e bound ] || exit 9; ${remote}${printLatency(25)}`,
+    local_thr: `${busy}until [ -e sent ]; do sleep 0.05; done; ${remote}${printThroughput(9)}`,
+    remote_thr: '[ -e bound ] || exit 9; touch sent',
+  })
+  for (const what of ['latency', 'throughput'] as const) {
+    const outcome = await measure(target('scif'), what, 64, 10, 20_000, session)
+    assert.is(outcome.kind, 'figures', JSON.stringify(outcome))
+    rmSync(join(session.places.scratch, 'bound'))
+  }
+})
+
+test('a local end that never waits is told, and not measured', async () => {
+  const session = fakes({ local_lat: 'while :; do :; done', remote_lat: printLatency(25) })
+  const outcome = await measure(target('ipc'), 'latency', 64, 10, 60_000, session)
+  assert.is(outcome.kind, 'failure')
+  assert.match('message' in outcome ? outcome.message : '', /local_lat .*has not begun to wait/)
+})
+
 test('what hangs and what fails is an outcome, with what was run and what it said', async () => {
   const session = fakes({
     local_thr: 'echo bound; sleep 60',

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { type Env, type RunResult, run } from '../system/run.ts'
 import { commandLine } from '../ui/quote.ts'
 import { parseLatency, parseThroughput } from './parse.ts'
+import { notStarted, runFirst } from './ready.ts'
 import type { Measure, Usage } from './report.ts'
 import type { Places, Programs, Target } from './targets.ts'
 
@@ -94,6 +95,7 @@ function latency(output: string) {
   return { value: microseconds, seconds: (2 * roundtrips * microseconds) / 1e6 }
 }
 
+/** Starts the end that binds, and the others when that waits for them. */
 async function runAll(
   { argv, figures, othersEnd }: Programs,
   timeout: number,
@@ -103,15 +105,31 @@ async function runAll(
   // When one fails, the others wait for a peer that never comes.
   const enough = new AbortController()
   const all = AbortSignal.any([signal, enough.signal])
-  return Promise.all(
-    argv.map(async (each, index) => {
-      const options = { cwd: places.scratch, env, signal: all, timeout }
-      const result = await run(wrap(each, index), options)
-      if (result.exitCode !== 0 || (index === figures && !othersEnd)) enough.abort()
-      return result
-    }),
-  )
+  const options = { cwd: places.scratch, env, signal: all, timeout }
+  const watch = async (running: Promise<RunResult>, index: number) => {
+    const result = await running
+    if (result.exitCode !== 0 || (index === figures && !othersEnd)) enough.abort()
+    return result
+  }
+  const [local = [], ...others] = argv
+  const first = runFirst(wrap(local, 0), options)
+  const result = watch(first.result, 0)
+  if (others.length === 0) return [await result]
+  const ready = await first.ready
+  if (ready === 'late') enough.abort()
+  if (ready === 'failed' || ready === 'late')
+    return [
+      { ...(await result), ...(ready === 'late' ? late : {}) },
+      ...others.map(() => notStarted),
+    ]
+  return Promise.all([
+    result,
+    ...others.map((each, index) => watch(run(wrap(each, index + 1), options), index + 1)),
+  ])
 }
+
+/** It would be measured together with the attempts to reach it. */
+const late = { exitCode: null, signal: null, stderr: 'has not begun to wait for messages' }
 
 function faultOf(
   { argv, figures, othersEnd }: Programs,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { UserError } from '../ui/errors.ts'
@@ -82,7 +83,7 @@ test('both programs run, in the order asked for, and the figures come back', asy
 
 test('a program that hangs is named, with what both have printed, and is killed', async () => {
   const options = fakes({
-    local_thr: 'echo bound; echo $$ > pid; sleep 60; touch survived',
+    local_thr: 'echo $$ > pid; echo bound; exec sleep 60',
     remote_thr: 'echo sent all',
   })
   const error = await failure(runThroughput({ ...options, timeout: 1_500 }))
@@ -91,7 +92,11 @@ test('a program that hangs is named, with what both have printed, and is killed'
   assert.match(error.details ?? '', /sent all/)
   assert.match(error.hint, /remote_thr scif:\/\/0:7777/)
   assert.is(error.exitCode, 1)
-  assert.not.ok(existsSync(join(options.bin, 'survived')))
+  const pid = Number(readFileSync(join(options.bin, 'pid'), 'utf8'))
+  const stat = `/proc/${pid}/stat`
+  const gone = () => !existsSync(stat) || / Z /.test(readFileSync(stat, 'utf8'))
+  for (let wait = 0; wait < 100 && !gone(); wait++) await sleep(20)
+  assert.ok(gone(), `process ${pid} is still there`)
 })
 
 test('when one program fails, the other is not waited for', async () => {

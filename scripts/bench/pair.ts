@@ -5,6 +5,7 @@ import { type Env, type RunResult, run } from '../system/run.ts'
 import { ExitCode, UserError } from '../ui/errors.ts'
 import { commandLine } from '../ui/quote.ts'
 import { type Latency, parseLatency, parseThroughput, type Throughput } from './parse.ts'
+import { notStarted, runFirst } from './ready.ts'
 
 export interface PairOptions {
   /** The folder of local_thr and the others. */
@@ -23,7 +24,10 @@ export interface PairOptions {
   /** More variables for one end. */
   endEnv?: Readonly<Record<'local' | 'remote', Env>>
   signal: AbortSignal
-  /** Which program is started first, and how many milliseconds before the other. */
+  /**
+   * Which program is started first, and how many milliseconds before the other. Otherwise the
+   * remote one is started when the local one waits for it.
+   */
   order?: { first: 'local' | 'remote'; gap: number }
 }
 
@@ -59,25 +63,37 @@ export function pairCommands(
 
 async function runPair(kind: 'thr' | 'lat', options: PairOptions) {
   const commands = pairCommands(kind, options)
-  const { first, gap } = options.order ?? { first: 'local', gap: 0 }
+  const { order, bin, timeout } = options
   // When one program fails, the other waits for a peer that never comes.
   const oneFailed = new AbortController()
   const signal = AbortSignal.any([options.signal, oneFailed.signal])
-  const start = async (end: 'local' | 'remote') => {
-    if (end !== first) await sleep(gap)
-    const { bin, timeout } = options
-    const env = { ...options.env, ...options.endEnv?.[end] }
-    const result = await run(commands[end], { cwd: bin, env, signal, timeout })
+  const optionsOf = (end: End) => {
+    return { cwd: bin, env: { ...options.env, ...options.endEnv?.[end] }, signal, timeout }
+  }
+  const watch = async (running: Promise<RunResult>) => {
+    const result = await running
     if (result.exitCode !== 0 && !result.timedOut) oneFailed.abort()
     return result
   }
-  const [local, remote] = await Promise.all([start('local'), start('remote')])
+  const start = async (end: End) => {
+    if (order && end !== order.first) await sleep(order.gap)
+    return watch(run(commands[end], optionsOf(end)))
+  }
+  const inTurn = async () => {
+    const { result, ready } = runFirst(commands.local, optionsOf('local'))
+    const local = watch(result)
+    // It is no measurement: one that is late is not waited for, but met with the other end.
+    const failed = (await ready) === 'failed'
+    return Promise.all([local, failed ? notStarted : start('remote')])
+  }
+  const [local, remote] = await (order ? Promise.all([start('local'), start('remote')]) : inTurn())
   options.signal.throwIfAborted()
   const failure = describePair(commands, { local, remote }, options.timeout)
   if (failure) throw failure
   return { local: local.stdout, remote: remote.stdout, commands }
 }
 
+type End = 'local' | 'remote'
 type Pair<T> = { local: T; remote: T }
 
 /** What went wrong with a pair: a hang names who hung, a failure what the program said. */

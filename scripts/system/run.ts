@@ -19,6 +19,8 @@ export interface RunOptions {
   input?: string | undefined
   /** Called for each whole line of output. */
   onLine?: ((line: string) => void) | undefined
+  /** Called once it runs. */
+  onStart?: ((pid: number) => void) | undefined
 }
 
 export interface RunResult {
@@ -44,6 +46,7 @@ export async function run(argv: readonly string[], options: RunOptions): Promise
     ...(options.signal ? { signal: options.signal, killSignal: 'SIGTERM' } : {}),
   })
   const child = shell`${argv}`
+  if (child.pid !== undefined) options.onStart?.(child.pid)
   let timedOut = false
   const timer =
     options.timeout === undefined
