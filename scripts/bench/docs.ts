@@ -108,7 +108,7 @@ ${commands.map((command) => `    ${command}`).join('\n')}
 
 ${bullets(findings(report))}
 
-"Better" and "worse" only where the quartiles of the rounds' ratios lie on one side of 1.
+"Better" and "worse" only where the ratios of all rounds lie on one side of 1, and their median differs from it by 5 % or more.
 ${libscif.kind === 'soft' ? 'With SoftSCIF both ends are on one machine and share its memory: this compares the ways that bytes take between processes, and the work of the transport itself. It says nothing of PCIe or of a card; [hardware.md](hardware.md) does.\n' : ''}
 ## How it was measured
 

@@ -2,7 +2,7 @@
 import type { Chart, Point } from './chart.ts'
 import type { Measure, PerfReport, Result } from './report.ts'
 import { resultsOf } from './report.ts'
-import { median, pairRatios, quantile } from './stats.ts'
+import { median, pairRatios, quantile, summarize } from './stats.ts'
 import { isPeer } from './targets.ts'
 
 /** What scif is held against. */
@@ -16,6 +16,8 @@ export interface Ratio {
   value: number
   low: number
   high: number
+  /** Those of all rounds, ascending. */
+  rounds: number[]
 }
 
 /** scif against the others, round by round: above 1 it is so many times as good. */
@@ -36,6 +38,7 @@ export function ratiosOf(report: PerfReport, measure: Measure): Ratio[] {
           value: median(ratios),
           low: quantile(ratios, 0.25),
           high: quantile(ratios, 0.75),
+          rounds: ratios.sort((a, b) => a - b),
         },
       ]
     }),
@@ -43,18 +46,32 @@ export function ratiosOf(report: PerfReport, measure: Measure): Ratio[] {
 }
 
 /** Processor seconds of both ends for 1 GB of messages. */
-export function cpuPerGigabyte({ samples, size, count }: Result): number | undefined {
-  const seconds = samples.flatMap(({ usage }) => (usage ? [usage.user + usage.system] : []))
-  return seconds.length > 0 ? (median(seconds) / (size * count)) * 1e9 : undefined
+export function cpuPerGigabyte({ samples, size, count }: Result): Spread | undefined {
+  return spreadOf(
+    samples.flatMap(({ usage }) => (usage ? [usage.user + usage.system] : [])),
+    1e9 / (size * count),
+  )
 }
 
 /** Context switches of both ends per message; a round trip is two messages. */
-export function switchesPerMessage({ samples, measure, count }: Result): number | undefined {
-  const switches = samples.flatMap(({ usage }) =>
-    usage ? [usage.voluntary + usage.involuntary] : [],
+export function switchesPerMessage({ samples, measure, count }: Result): Spread | undefined {
+  return spreadOf(
+    samples.flatMap(({ usage }) => (usage ? [usage.voluntary + usage.involuntary] : [])),
+    1 / (measure === 'latency' ? 2 * count : count),
   )
-  const messages = measure === 'latency' ? 2 * count : count
-  return switches.length > 0 ? median(switches) / messages : undefined
+}
+
+/** Median and quartiles. */
+interface Spread {
+  value: number
+  low: number
+  high: number
+}
+
+function spreadOf(samples: readonly number[], factor: number): Spread | undefined {
+  if (samples.length === 0) return undefined
+  const { median: value, low, high } = summarize(samples)
+  return { value: factor * value, low: factor * low, high: factor * high }
 }
 
 /** Machine, date and series of a figure, in a line. */
@@ -127,7 +144,9 @@ export function chartsOf(report: PerfReport): Chart[] {
         // inproc and the bare ring are in the table; here they would flatten what is to be seen.
         points: ratiosOf(report, measure)
           .filter(({ against }) => against === 'ipc' || against === 'tcp')
-          .map(({ against, ...ratio }) => ({ transport: against, ...ratio })),
+          .map(({ against, size, value, low, high }) => {
+            return { transport: against, size, value, low, high }
+          }),
       }),
     ),
     {
@@ -135,7 +154,8 @@ export function chartsOf(report: PerfReport): Chart[] {
       id: 'cpu',
       title: 'Processor time',
       axis: 'processor seconds of both ends per GB of messages',
-      caption: 'Less is better. Medians of the rounds. Both scales are logarithmic.',
+      caption:
+        'Less is better. Medians; the bars are the quartiles of the rounds. Both scales are logarithmic.',
       scale: 'log',
       points: derived(report, 'throughput', cpuPerGigabyte),
     },
@@ -144,7 +164,8 @@ export function chartsOf(report: PerfReport): Chart[] {
       id: 'switches',
       title: 'Context switches',
       axis: 'context switches of both ends per message, throughput',
-      caption: 'Less is better. Medians of the rounds. Both scales are logarithmic.',
+      caption:
+        'Less is better. Medians; the bars are the quartiles of the rounds. Both scales are logarithmic.',
       scale: 'log',
       points: derived(report, 'throughput', switchesPerMessage),
     },
@@ -181,10 +202,10 @@ function pointsOf(report: PerfReport, measure: Measure, factor: (size: number) =
 function derived(
   report: PerfReport,
   measure: Measure,
-  value: (result: Result) => number | undefined,
+  value: (result: Result) => Spread | undefined,
 ): Point[] {
   return report.results.flatMap((result) => {
     const of = result.measure === measure && !isPeer(result.transport) ? value(result) : undefined
-    return of === undefined ? [] : [{ transport: result.transport, size: result.size, value: of }]
+    return of === undefined ? [] : [{ transport: result.transport, size: result.size, ...of }]
   })
 }

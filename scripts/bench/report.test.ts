@@ -84,8 +84,24 @@ test('above 1 is in favour of scif, for latency, too', () => {
   assert.match(findings(report)[0] ?? '', /Throughput against ipc: better at 64 B, 1 MiB \(2 times/)
 })
 
+test('better or worse only when all rounds say so, and by enough', () => {
+  const say = (scif: number[], ipc: number[]) =>
+    findings(
+      fakeReport([
+        fakeResult('scif', 'throughput', 64, scif),
+        fakeResult('ipc', 'throughput', 64, ipc),
+      ]),
+    )[0] ?? ''
+  const ipc = [100, 100, 100, 100]
+  assert.match(say([120, 130, 140, 110], ipc), /: better at 64 B/)
+  assert.match(say([80, 70, 60, 90], ipc), /: worse at 64 B/)
+  assert.match(say([120, 130, 140, 99], ipc), /: not to be told apart at 64 B/)
+  assert.match(say([101, 102, 103, 104], ipc), /: not to be told apart at 64 B/)
+  assert.match(say([120, 130, 140], ipc.slice(1)), /: not to be told apart at 64 B/)
+})
+
 test('processor time is of both ends and per GB', () => {
-  assert.is(cpuPerGigabyte(fakeResult('scif', 'throughput', 1e6, [1])), 1)
+  assert.is(cpuPerGigabyte(fakeResult('scif', 'throughput', 1e6, [1]))?.value, 1)
 })
 
 test('a comparison: other machines and other models have no verdict', () => {

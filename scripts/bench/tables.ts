@@ -116,8 +116,8 @@ export function costTable(report: PerfReport): string {
       return [
         formatSize(result.size),
         result.transport,
-        optional(cpuPerGigabyte(result)),
-        optional(switchesPerMessage(result)),
+        optional(cpuPerGigabyte(result)?.value),
+        optional(switchesPerMessage(result)?.value),
         optional(calls),
         copies === undefined ? '' : copies.toFixed(2),
       ]

@@ -35,6 +35,8 @@ interface PerfOptions {
 }
 
 /** Minutes that the rounds and the counting may take; building comes on top. */
+/** Seconds of a measurement whose figures are put into the documents. */
+const leastSeconds = 0.2
 const minutes = { quick: 2.5, full: 25 }
 const rounds = { quick: 4, full: 7 }
 /** Bytes that messages on their way may take at most, and their part of what is free. */
@@ -111,19 +113,25 @@ function readOptions({ extra, context, options }: CommandInput): PerfOptions {
       hint: 'Leave out --link (and SOFTSCIF_LINK), or give --scif soft.',
       exitCode: ExitCode.usage,
     })
+  const settings = {
+    targets: selectTargets(text('transports'), peers),
+    sizes: sizes === undefined ? (quick ? quickSizes : fullSizes) : parseSizes(sizes),
+    rounds: positive('rounds', text('rounds'), rounds[kind], 1, 1000),
+    secondsAll: 60 * positive('minutes', text('minutes'), minutes[kind], 0.05, 24 * 60),
+  }
+  const render = file('render')
+  const writeDocs = extra['write-docs'] === true
+  if (writeDocs && !render && secondsEach(settings) < leastSeconds)
+    throw new UserError({
+      message: `There are ${secondsEach(settings).toFixed(2)} s for each measurement; what is published takes ${leastSeconds} s at least, or it is of starting and ending the programs.`,
+      hint: 'Give it more --minutes, or fewer --rounds or --sizes.',
+      exitCode: ExitCode.usage,
+    })
   return {
-    quick,
-    peers,
-    settings: {
-      targets: selectTargets(text('transports'), peers),
-      sizes: sizes === undefined ? (quick ? quickSizes : fullSizes) : parseSizes(sizes),
-      rounds: positive('rounds', text('rounds'), rounds[kind], 1, 1000),
-      secondsAll: 60 * positive('minutes', text('minutes'), minutes[kind], 0.05, 24 * 60),
-    },
+    ...{ quick, peers, settings },
     link: link === '' ? undefined : link,
     before: file('compare'),
-    render: file('render'),
-    writeDocs: extra['write-docs'] === true,
+    ...{ render, writeDocs },
   }
 }
 
