@@ -49,9 +49,16 @@ export async function withContext(
   const context = new zmq.Context(options)
   try {
     await within(work(context), 'the test', 2 * longest)
-  } finally {
-    if (!context.closed) await within(context.term(), 'term')
+  } catch (error) {
+    // What the test has left open may keep it from ending, which is not what went wrong.
+    await endOf(context).catch(() => {})
+    throw error
   }
+  await endOf(context)
+}
+
+async function endOf(context: zmq.Context) {
+  if (!context.closed) await within(context.term(), 'term')
 }
 
 /** A socket in another process. */

@@ -157,14 +157,27 @@ test('a Buffer that is on its way survives its collection and its transfer', () 
       made[0] = i
       expected.push(digest(made))
       await push.send(made)
-      const { port1, port2 } = new MessageChannel()
-      if (i % 2 === 0) port1.postMessage(made.buffer, [made.buffer as ArrayBuffer])
-      receiveMessageOnPort(port2)
-      port1.close()
+      if (i % 2 === 0) tryToTransfer(made)
     }
     await collect()
     for (const each of expected) assert.is(digest(...(await pull.receive(patience()))), each)
   }))
+
+/** Node.js clones it before version 21, and refuses from then on: either way the Buffer keeps its memory. */
+function tryToTransfer(buffer: Buffer) {
+  const { port1, port2 } = new MessageChannel()
+  const expected = digest(buffer)
+  try {
+    port1.postMessage(buffer.buffer, [buffer.buffer as ArrayBuffer])
+    const { message } = receiveMessageOnPort(port2) as { message: ArrayBuffer }
+    assert.is(digest(new Uint8Array(message)), expected)
+  } catch (error) {
+    if ((error as Error).name !== 'DataCloneError') throw error
+  } finally {
+    port1.close()
+  }
+  assert.is(digest(buffer), expected)
+}
 
 test('allocate takes whole sizes only', () => {
   assert.is(zmq.allocate(0).length, 0)
