@@ -152,6 +152,9 @@ export class Socket extends native.Socket {
   }
 }
 
+/** A socket has one monitor at a time; a new one takes the place of the old. */
+const current = new WeakMap()
+
 export class Monitor {
   #socket
   #pair
@@ -159,6 +162,7 @@ export class Monitor {
   constructor(socket, events) {
     const address = `inproc://monitor-${threadId}-${nextMonitor++}`
     socket._monitor(address, events)
+    current.set(socket, this)
     this.#socket = socket
     this.#pair = socket.context.socket('pair', { linger: 0 })
     this.#pair.connect(address)
@@ -191,7 +195,10 @@ export class Monitor {
   }
 
   close() {
-    if (!this.#socket.closed) this.#socket._monitor(null, 0)
-    this.#pair.close()
+    try {
+      if (!this.#socket.closed && current.get(this.#socket) === this) this.#socket._monitor(null, 0)
+    } finally {
+      this.#pair.close()
+    }
   }
 }

@@ -13,7 +13,7 @@ export const addonStages: readonly Stage[] = [
   {
     id: 'addon',
     title: 'A Node-API addon over libzmq: every pattern over scif:// between processes',
-    floor: 93,
+    floor: 95,
     minutes: 10,
     after: ['build'],
     run: async (context) =>

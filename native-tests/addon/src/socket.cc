@@ -176,8 +176,9 @@ Napi::Value Socket::closed (const Napi::CallbackInfo &info)
 Napi::Value Socket::trySend (const Napi::CallbackInfo &info)
 {
     const Napi::Env env = info.Env ();
-    void *handle = open (env, "zmq_msg_send");
+    //  A getter of the message may close the socket.
     Parts parts = partsOf (info[0]);
+    void *handle = open (env, "zmq_msg_send");
     // Not before those that wait.
     if (!_senders.empty ())
         return Napi::Boolean::New (env, false);
@@ -206,9 +207,10 @@ Napi::Value Socket::tryReceive (const Napi::CallbackInfo &info)
 Napi::Value Socket::send (const Napi::CallbackInfo &info)
 {
     const Napi::Env env = info.Env ();
-    open (env, "zmq_msg_send");
     const auto id = static_cast<uint64_t> (info[0].As<Napi::Number> ().Int64Value ());
-    Sender sender = {id, Napi::Promise::Deferred::New (env), partsOf (info[1]), 0};
+    Parts parts = partsOf (info[1]);
+    open (env, "zmq_msg_send");
+    Sender sender = {id, Napi::Promise::Deferred::New (env), std::move (parts), 0};
     const Napi::Value promise = sender.deferred.Promise ();
     _senders.push_back (std::move (sender));
     waiting ();

@@ -26,6 +26,34 @@ test('the monitor tells a connection’s life, in canonical endpoints', () =>
     }),
   ))
 
+test('closing an older monitor leaves the newer one alone', () =>
+  withContext(async (context) => {
+    const pull = context.socket('pull')
+    const older = pull.monitor()
+    const newer = pull.monitor()
+    older.close()
+    pull.bind('scif://*:*')
+    assert.is((await newer.receive(patience())).event, 'listening')
+    newer.close()
+  }))
+
+test('a message whose getter closes the socket is refused', () =>
+  withContext(async (context) => {
+    for (const how of ['send', 'trySend'] as const) {
+      const push = context.socket('push', { linger: 0 })
+      push.bind('scif://*:*')
+      const message = [Buffer.from('x'), Buffer.from('y')]
+      Object.defineProperty(message, 1, {
+        get: () => {
+          push.close()
+          return Buffer.from('y')
+        },
+      })
+      const outcome = (async () => push[how](message))()
+      assert.ok((await outcome.catch((error: Error) => error)) instanceof Error, how)
+    }
+  }))
+
 test('a monitor of chosen events tells no others, and ends with its socket', () =>
   withContext(async (context) => {
     const pull = context.socket('pull')
