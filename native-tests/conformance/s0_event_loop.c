@@ -260,6 +260,7 @@ CASE (added_in_progress, "0.2",
     start_epoll (&wait, set, 5000);
     await_blocked (&wait);
     accepted = accept_one (from);
+    close_epd (from);
     finish (&wait, AT_ONCE);
     RETURNS (wait.result, 1);
     EVENTS (wait.events, EPOLLOUT);

@@ -405,6 +405,7 @@ static void accept_inherited (struct peer *me, void *from)
     RETURNS (scif_accept (*(scif_epd_t *) from, &peer, &accepted,
                           SCIF_ACCEPT_SYNC),
              0);
+    close_epd (*(scif_epd_t *) from);
     recv_all (accepted, &byte, 1);
     send_all (accepted, &byte, 1);
 }
@@ -418,6 +419,7 @@ CASE (fork_accepts, "3.11", "a child accepts on a listener it inherited", 0)
     char byte = 'q';
     peer_hear (&peer);
     CHECK (SUCCEEDS (scif_connect (epd, &to)) > 0);
+    close_epd (from);
     send_all (epd, &byte, 1);
     byte = 0;
     recv_all (epd, &byte, 1);

@@ -158,6 +158,17 @@ void await_hangup (scif_epd_t epd)
     }
 }
 
+void await_unregistered (scif_epd_t epd, off_t offset)
+{
+    char byte;
+    double since = now ();
+    while (scif_vreadfrom (epd, &byte, 1, offset, SCIF_RMA_SYNC) == 0) {
+        check_at_once (since, "the end of a window");
+        sleep_ms (1);
+    }
+    FAILS (scif_vreadfrom (epd, &byte, 1, offset, SCIF_RMA_SYNC), ENXIO);
+}
+
 scif_epd_t disconnected_endpoint (void)
 {
     struct pair pair = pair_open ();

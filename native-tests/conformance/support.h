@@ -71,6 +71,11 @@ void await_request (scif_epd_t listener_epd, const struct call *connect);
 void pair_close (struct pair *pair);
 /* Waits until the endpoint's peer is gone, as poll tells it. */
 void await_hangup (scif_epd_t epd);
+/*
+ * Waits until a window is gone that the peer has unregistered: it is told of
+ * that by a message.
+ */
+void await_unregistered (scif_epd_t epd, off_t offset);
 /* A pair whose accepted end is closed: the connecter, which is disconnected. */
 scif_epd_t disconnected_endpoint (void);
 /* A non-blocking connect from a new endpoint, in progress. */

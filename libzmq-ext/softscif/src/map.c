@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -107,11 +108,22 @@ static int map_piece (const struct piece *p,
                       int prot,
                       int flags)
 {
+    struct stat st;
+    const uint64_t from = p->object_offset + into;
     const int fd = process_object_fd (p->process, p->object);
     if (fd < 0)
         return errno == EMFILE ? EMFILE : ENXIO;
+    /* Beyond the object's end there are no pages, only SIGBUS. */
+    const uint64_t page = (uint64_t) sysconf (_SC_PAGESIZE);
+    if (from < into || fstat (fd, &st) != 0
+        || (S_ISREG (st.st_mode)
+            && (from > UINT64_MAX - len
+                || from + len > ((uint64_t) st.st_size + page - 1) / page * page))) {
+        close (fd);
+        return ENXIO;
+    }
     void *mapped = mmap (at, len, prot, flags | MAP_SHARED | MAP_FIXED, fd,
-                         (off_t) (p->object_offset + into));
+                         (off_t) from);
     const int error = mapped == MAP_FAILED ? errno : 0;
     close (fd);
     return error;

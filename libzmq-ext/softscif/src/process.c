@@ -477,7 +477,8 @@ bool process_object_span (uint64_t process,
 {
     pthread_mutex_lock (&lock);
     struct object *object = locate (process, id);
-    bool ok = object && (!object->sealed || reaches (object, offset + len));
+    bool ok = object && len <= UINT64_MAX - offset
+              && (!object->sealed || reaches (object, offset + len));
     if (ok) {
         span->bytes = NULL;
         span->fd = object->fd;

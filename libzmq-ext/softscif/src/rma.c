@@ -142,14 +142,18 @@ static int prepare (struct rma_operation *operation)
     if (!r->user_given)
         error = windows_pin (endpoint, endpoint->side, r->local, r->len,
                              local_prot, &operation->local);
-    else if (r->to_peer ? !memory_is_readable (r->user, r->len)
-                        : !memory_is_writable (r->user, r->len))
-        error = EFAULT;
     if (!error)
         error = windows_pin (endpoint, 1 - endpoint->side, r->remote, r->len,
                              remote_prot, &operation->remote);
-    if (error)
+    /* Last, as to find out whether memory can be written to is to write. */
+    if (!error && r->user_given
+        && (r->to_peer ? !memory_is_readable (r->user, r->len)
+                       : !memory_is_writable (r->user, r->len)))
+        error = EFAULT;
+    if (error) {
         windows_unpin (&operation->local);
+        windows_unpin (&operation->remote);
+    }
     return error;
 }
 

@@ -18,6 +18,8 @@
 /* Where offsets that we choose are below, as in the driver. */
 #define OFFSET_TOP UINT64_C (0x7ffffffffffff000)
 
+#define PIN_TRIES 1000 /* at the table of a peer that goes on changing it */
+
 /* ---- views; views_lock is held ---- */
 
 static int by_offset (const void *a, const void *b)
@@ -283,9 +285,16 @@ int windows_pin (struct endpoint *endpoint,
         return ENXIO;
     int error;
     pthread_mutex_lock (&endpoint->views_lock);
-    do
-        error = try_pin (endpoint, side, offset, len, prot, pins);
-    while (error == EAGAIN);
+    for (int tries = 0;
+         (error = try_pin (endpoint, side, offset, len, prot, pins)) == EAGAIN;
+         tries++) {
+        if (tries == PIN_TRIES) {
+            error = ENXIO;
+            break;
+        }
+        /* Who changed the slot may have died before it could say so. */
+        endpoint->views[side].generation--;
+    }
     pthread_mutex_unlock (&endpoint->views_lock);
     return error;
 }
