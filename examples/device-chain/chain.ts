@@ -216,6 +216,8 @@ async function chain(options: ChainOptions, devices: Devices): Promise<ChainResu
   const processed = await Promise.all(processors.map((each) => each.report()))
   const bound = options.kill ? inFlight(count) : 0
   const { missing, damaged, twice } = sunk
+  // Else something would be missing that the death of another processor does not explain.
+  const passedOn = processed.every(({ id, events }) => events === (sunk.processors[id] ?? 0))
   const back = !options.kill || (sunk.processors[victim.successor] ?? 0) > 0
   return {
     transport: options.transport,
@@ -228,6 +230,6 @@ async function chain(options: ChainOptions, devices: Devices): Promise<ChainResu
     killed: options.kill,
     bound,
     processors: sunk.processors,
-    ok: missing <= bound && damaged === 0 && twice === 0 && back,
+    ok: missing <= bound && damaged === 0 && twice === 0 && passedOn && back,
   }
 }

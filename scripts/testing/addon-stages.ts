@@ -98,7 +98,7 @@ async function addonTests(context: StageContext, addon: string, pattern: string,
 
 interface ChainReport {
   transport: string
-  devices: readonly { device: string; events: number; seconds: number }[]
+  devices: readonly { device: string; id: number; events: number; seconds: number }[]
   sent: number
   received: number
   missing: number
@@ -165,6 +165,9 @@ async function deviceChain(context: StageContext) {
         const result = killed.find((each) => each.transport === transport)
         must(result, 'no result')
         must(result.received + result.missing === result.sent, JSON.stringify(result))
+        // Those that live have lost nothing: the sink has all that they have passed on.
+        for (const { device, id, events } of result.devices)
+          must(device !== 'processor' || events === result.processors[id], JSON.stringify(result))
         must(result.bound < result.sent && result.missing <= result.bound, JSON.stringify(result))
         must(result.damaged + result.twice === 0, JSON.stringify(result))
         must((result.processors['2'] ?? 0) > 0, JSON.stringify(result.processors))
