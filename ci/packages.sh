@@ -12,6 +12,10 @@ $sudo apt-get -q update
 $sudo apt-get -q install -y --no-install-recommends \
   ccache libgnutls28-dev libkrb5-dev libnorm-dev libpgm-dev \
   g++-aarch64-linux-gnu qemu-user strace libnanomsg-dev libnng-dev
+# Upstream formats with 18; Debian 12 has no newer one than 16.
+$sudo apt-get -q install -y --no-install-recommends clang-format-18 ||
+  $sudo apt-get -q install -y --no-install-recommends clang-format-16 ||
+  echo 'No clang-format between 16 and 19 is to be had.'
 if [ "$(. /etc/os-release && echo "$ID")" = debian ]; then
   $sudo apt-get -q install -y --no-install-recommends chromium
 fi

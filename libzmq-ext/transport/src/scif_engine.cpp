@@ -48,8 +48,8 @@ void zmq::scif_engine_t::in_event ()
     bool destroyed = false;
     _destroyed = &destroyed;
     _moved = 0;
-    for (int i = 0; _want_in && i != max_calls_per_event
-                    && _moved < max_bytes_per_event;
+    for (int i = 0;
+         _want_in && i != max_calls_per_event && _moved < max_bytes_per_event;
          ++i) {
         zmtp_engine_t::in_event ();
         if (destroyed)
@@ -80,8 +80,7 @@ void zmq::scif_engine_t::out_event ()
         zmtp_engine_t::out_event ();
     } while (_want_out && _encoder
              && (_outsize == 0 || !_stream->write_is_signalled ())
-             && ++calls != max_calls_per_event
-             && _moved < max_bytes_per_event);
+             && ++calls != max_calls_per_event && _moved < max_bytes_per_event);
 
     wake_if_needed ();
 }

@@ -415,8 +415,7 @@ void test_connect_twice ()
     TEST_ASSERT_SUCCESS_ERRNO (
       zmq_setsockopt (sb, ZMQ_RCVTIMEO, &timeout, sizeof timeout));
     char buffer[16];
-    TEST_ASSERT_FAILURE_ERRNO (EAGAIN,
-                               zmq_recv (sb, buffer, sizeof buffer, 0));
+    TEST_ASSERT_FAILURE_ERRNO (EAGAIN, zmq_recv (sb, buffer, sizeof buffer, 0));
 
     test_context_socket_close (sc);
     test_context_socket_close (sb);
