@@ -5,7 +5,7 @@ import type { ExplainedList } from './explained.ts'
 import { controlFailures, judgeProgram } from './judge.ts'
 import { junit } from './junit.ts'
 import { judge, totalsOf } from './report.ts'
-import { planRuns } from './run-suite.ts'
+import { planRuns, waitsForEver } from './run-suite.ts'
 import type { Execution, Explanation, Lane, Outcome } from './types.ts'
 
 /** "test_x:+" passed, ":-" failed, each with its rewritten calls: "test_x:+2". */
@@ -177,6 +177,13 @@ test('JUnit', () => {
   assert.match(text, '<testcase classname="check.unchanged" name="test_a" time="1.500"/>')
   assert.match(text, '<skipped message="said &lt;so&gt;"/>')
   assert.match(text, '<failure message="one: failed">said &lt;so&gt;</failure>')
+})
+
+test('the only hang that has another chance is the wait of libzmq’s own tests', () => {
+  const output = 'Still waiting for monitor event after 38500 ms\nStill waiting for'
+  assert.ok(waitsForEver({ outcome: 'hung', output }))
+  assert.not.ok(waitsForEver({ outcome: 'failed', output }))
+  assert.not.ok(waitsForEver({ outcome: 'hung', output: 'something else' }))
 })
 
 test.run()
