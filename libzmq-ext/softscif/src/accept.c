@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* scif_listen and scif_accept. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -52,6 +55,20 @@ int do_listen (scif_epd_t epd, int backlog)
         return -1;
     }
     return 0;
+}
+
+/* The next request's socket, or -1 and errno: EAGAIN when there is none. */
+static int next_request (int fd)
+{
+    struct pollfd p = {fd, POLLIN, 0};
+    const int ready = poll (&p, 1, 0);
+    if (ready < 0)
+        return -1;
+    if (ready == 0) {
+        errno = EAGAIN;
+        return -1;
+    }
+    return accept4 (fd, NULL, NULL, 0);
 }
 
 /*
@@ -111,11 +128,60 @@ static void take_hold (int fd, uint32_t tokens)
     }
 }
 
-/* A connecter that was killed can still be accepted until its time is up. */
+/*
+ * A connecter that was killed can still be accepted until its time is up. What
+ * is older is skipped, unless it is to be as deadly as on the driver.
+ */
 static bool is_stale (const struct segment *segment, int fd)
 {
-    return endpoint_is_hung_up (fd)
-           && now_ms () - segment->born_ms > segment->timeout_ms;
+    if (now_ms () - segment->born_ms < segment->timeout_ms)
+        return false;
+    if (!config_get ()->stale)
+        return endpoint_is_hung_up (fd);
+    fprintf (stderr,
+             "softscif: accepted a request that has outlived its connecter's "
+             "%g s: a real driver would now work on freed memory\n",
+             segment->timeout_ms / 1000.0);
+    abort ();
+}
+
+/*
+ * The driver does not tell connecters that a listener has gone. Their sockets
+ * would: so the requests are kept until their time is up, or the next listener
+ * after that closes.
+ */
+void accept_hold_requests (struct endpoint *listener, int fd)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static struct held
+    {
+        struct held *next;
+        int fd;
+        int64_t until_ms;
+    } *all;
+    if (!config_get ()->stale || listener->state != STATE_LISTENING
+        || listener->inherited)
+        return;
+    const int64_t now = now_ms ();
+    pthread_mutex_lock (&lock);
+    for (struct held **link = &all, *h; (h = *link);)
+        if (h->until_ms <= now) {
+            *link = h->next;
+            close (h->fd);
+            free (h);
+        } else
+            link = &h->next;
+    for (struct held *h; (h = malloc (sizeof *h)); all = h) {
+        h->fd = next_request (fd);
+        if (h->fd < 0) {
+            free (h);
+            break;
+        }
+        fcntl (h->fd, F_SETFD, FD_CLOEXEC);
+        h->until_ms = now + config_get ()->connect_timeout_ms;
+        h->next = all;
+    }
+    pthread_mutex_unlock (&lock);
 }
 
 /*
@@ -148,6 +214,7 @@ static bool grant (const struct endpoint *listener,
     uint32_t expected = REQUEST_WAITING;
     if (!atomic_compare_exchange_strong (&segment->request, &expected,
                                          REQUEST_ACCEPTED)) {
+        is_stale (segment, fd); /* since just now */
         segment_unmap (segment);
         endpoint_close (endpoint, fd);
         endpoint_put (endpoint);
@@ -194,20 +261,6 @@ static int await_request (struct endpoint *listener, int fd)
     pthread_mutex_unlock (&listener->lock);
     close (self.event_fd);
     return error;
-}
-
-/* The next request's socket, or -1 and errno: EAGAIN when there is none. */
-static int next_request (int fd)
-{
-    struct pollfd p = {fd, POLLIN, 0};
-    const int ready = poll (&p, 1, 0);
-    if (ready < 0)
-        return -1;
-    if (ready == 0) {
-        errno = EAGAIN;
-        return -1;
-    }
-    return accept4 (fd, NULL, NULL, 0);
 }
 
 static int accept_one (struct endpoint *listener,

@@ -85,6 +85,21 @@ static void read_link (void)
     }
 }
 
+static void read_quirks (void)
+{
+    const char *text = secure_getenv ("SOFTSCIF_QUIRKS");
+    char *copy = text ? strdup (text) : NULL;
+    char *rest = NULL;
+    for (char *item = copy ? strtok_r (copy, ",", &rest) : NULL; item;
+         item = strtok_r (NULL, ",", &rest))
+        if (strcmp (item, "stale") == 0)
+            config.stale = true;
+        else
+            fprintf (stderr, "softscif: SOFTSCIF_QUIRKS: what is \"%s\"?\n",
+                     item);
+    free (copy);
+}
+
 static void read_config (void)
 {
     config.node =
@@ -105,6 +120,7 @@ static void read_config (void)
         config.dir = NULL;
     config.async_us = (int) number_of ("SOFTSCIF_ASYNC", 0, 1000000, 0);
     read_link ();
+    read_quirks ();
     config.memlock = number_of ("SOFTSCIF_MEMLOCK", 0, 1, 1) == 1;
     config.admin_ports = (int) number_of ("SOFTSCIF_ADMIN_PORTS", 0, 1, -1);
 }

@@ -239,6 +239,7 @@ static void after_fork_in_child (void)
         pthread_mutex_init (&e->lock, NULL);
         pthread_mutex_init (&e->views_lock, NULL);
         e->waiters = NULL;
+        e->inherited = true;
         e->sent_count = 0; /* those were the parent's objects */
     }
     capture_after_fork_in_child ();
@@ -464,6 +465,7 @@ int endpoint_close (struct endpoint *endpoint, int fd)
 
     if (!orphan)
         return close (fd);
+    accept_hold_requests (endpoint, fd);
     /* When the file lives on, an unknown duplicate here or another process
        has it: it is left to the garbage collection. */
     if (!close_and_watch (fd, &rc)) {

@@ -37,6 +37,7 @@ struct config
     double link_rate;                 /* MB/s of the modelled link, 0: none */
     double link_latency;              /* us */
     int admin_ports;                  /* 1 allow, 0 refuse, -1 by capability */
+    bool stale;                       /* old requests are as on the driver */
 };
 
 const struct config *config_get (void);
@@ -215,6 +216,7 @@ struct endpoint
     int failure; /* STATE_PENDING: errno of an attempt that is over */
     int64_t deadline_ms;
     struct accept_waiter *waiters;
+    bool inherited; /* by a fork: closing it here ends no listener */
 
     struct process *peer_process; /* who to send memory objects to */
 
@@ -504,7 +506,10 @@ bool memory_is_readable (const void *address, size_t len);
 /* May overwrite the range: for memory that is about to be written anyway. */
 bool memory_is_writable (void *address, size_t len);
 
-/* ---- waiting requests (timer.c) ---- */
+/* ---- waiting requests (accept.c, timer.c) ---- */
+
+/* A listener is about to close: with the quirk, connecters are not told. */
+void accept_hold_requests (struct endpoint *listener, int fd);
 
 /* Ends the endpoint's pending request when its deadline has passed. */
 void timer_add (struct endpoint *endpoint, int fd);
