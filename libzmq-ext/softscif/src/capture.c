@@ -2,8 +2,9 @@
 /*
  * Makes ordinary memory shareable. Private pages are copied into the arena,
  * which is then mapped over them: the program goes on using its addresses and
- * the peer can map or access the same pages. Shared mappings of a file or
- * memfd stay; the file itself is handed on.
+ * the peer can map or access the same pages. What nobody has touched yet is
+ * not copied. Shared mappings of a file or memfd stay; the file itself is
+ * handed on.
  *
  * Between the copy and the mapping of a chunk a store of another thread to it
  * is lost: do not write to memory while it is being registered.
@@ -23,6 +24,10 @@
 #include "internal.h"
 
 #define CHUNK ((uint64_t) 64 << 10)
+
+/* Of an entry of pagemap: all that a page that is not there may have. */
+#define PAGE_SOFT_DIRTY (UINT64_C (1) << 55)
+#define PAGES_AT_ONCE 512
 
 /* Our own frames move within this distance of the caller's. */
 #define STACK_MARGIN ((uintptr_t) 256 << 10)
@@ -100,16 +105,95 @@ static int survey_range (const struct mapped_range *range, void *context)
     return 0;
 }
 
+/* ---- one capture ---- */
+
+struct job
+{
+    struct job *next;
+    uintptr_t start, end;
+    bool on_own_stack;
+    struct survey survey;
+    struct extents *extents;
+    int error;
+};
+
+/*
+ * The lock is let go while memory is copied: nobody else then starts on a part
+ * of it, or takes what it has got for free.
+ */
+static struct job *jobs;
+static pthread_cond_t job_done = PTHREAD_COND_INITIALIZER;
+
+static void begin (struct job *job)
+{
+    for (struct job *j = jobs; j;)
+        if (j->start < job->end && job->start < j->end) {
+            pthread_cond_wait (&job_done, &lock);
+            j = jobs;
+        } else
+            j = j->next;
+    job->next = jobs;
+    jobs = job;
+}
+
+static void end (struct job *job)
+{
+    struct job **link = &jobs;
+    while (*link != job)
+        link = &(*link)->next;
+    *link = job->next;
+    pthread_cond_broadcast (&job_done);
+}
+
+void capture_for_each_extent (void (*fn) (const struct extent *, void *),
+                              void *context)
+{
+    for (struct job *j = jobs; j; j = j->next)
+        for (size_t i = 0; i < j->extents->count; i++)
+            fn (&j->extents->list[i], context);
+}
+
 /* ---- private memory ---- */
 
+/*
+ * How much from the address on is to be treated alike: copied, at most a
+ * chunk, or not, as all of it is untouched. What can't be told is copied.
+ */
+static uint64_t
+run_at (int pagemap, uintptr_t at, uint64_t len, bool *untouched)
+{
+    uint64_t entries[PAGES_AT_ONCE];
+    const size_t page = page_size ();
+    uint64_t run = 0;
+    *untouched = false;
+    while (run < len) {
+        const uint64_t left = (len - run) / page;
+        const ssize_t n = pread (
+          pagemap, entries,
+          (left < PAGES_AT_ONCE ? left : PAGES_AT_ONCE) * sizeof *entries,
+          (off_t) ((at + run) / page * sizeof *entries));
+        if (n < (ssize_t) sizeof *entries)
+            break;
+        for (size_t i = 0; i < (size_t) n / sizeof *entries; i++, run += page) {
+            const bool fresh = (entries[i] & ~PAGE_SOFT_DIRTY) == 0;
+            if (run == 0)
+                *untouched = fresh;
+            if (*untouched != fresh || (!fresh && run == CHUNK))
+                return run;
+        }
+    }
+    return run > 0 ? run : len < CHUNK ? len : CHUNK;
+}
+
 /* Copies and remaps; between the two calls nothing touches the chunk. */
-static int move_chunk (const struct mapped_range *range,
+static int move_chunk (int fd,
+                       const struct mapped_range *range,
                        uintptr_t at,
                        uint64_t len,
-                       uint64_t offset)
+                       uint64_t offset,
+                       bool untouched)
 {
-    const int fd = arena_fd ();
-    for (uint64_t done = 0; done < len;) {
+    for (uint64_t done = 0; done < len && !untouched;) {
         /* Whole pages, whoever else has data in them: a plain system call,
            so that sanitizers do not take it for a program's access. */
         const ssize_t n = syscall (SYS_pwrite64, fd, at + done, len - done,
@@ -118,25 +202,40 @@ static int move_chunk (const struct mapped_range *range,
             return n < 0 && errno == EFAULT ? EFAULT : ENOMEM;
         done += (uint64_t) n;
     }
-    return mmap ((void *) at, len, range->prot, MAP_SHARED | MAP_FIXED, fd,
-                 (off_t) offset)
+    /* All pages at once: to fault them in one by one takes much longer. */
+    return mmap ((void *) at, len, range->prot,
+                 MAP_SHARED | MAP_FIXED | MAP_POPULATE, fd, (off_t) offset)
                == MAP_FAILED
              ? EAGAIN
              : 0;
 }
 
-static int move_range (const struct mapped_range *range,
-                       struct extents *extents)
+static int move_range (const struct job *job, const struct mapped_range *range)
 {
     uint64_t offset;
     const uint64_t len = range->end - range->start;
     int error = arena_allocate (len, &offset);
-    for (uint64_t done = 0; !error && done < len; done += CHUNK)
-        error = move_chunk (range, range->start + done,
-                            len - done < CHUNK ? len - done : CHUNK,
-                            offset + done);
-    if (!error && !extents_add (extents, OBJECT_ARENA, offset, len))
+    if (!error && !extents_add (job->extents, OBJECT_ARENA, offset, len))
         error = ENOMEM;
+    if (error)
+        return error;
+    const int fd = arena_fd ();
+    if (!job->on_own_stack)
+        capture_unlock ();
+    /* Files have content also where nobody has touched a page. */
+    const int pagemap = range->inode == 0
+                          ? open ("/proc/self/pagemap", O_RDONLY | O_CLOEXEC)
+                          : -1;
+    for (uint64_t done = 0, run; !error && done < len; done += run) {
+        bool untouched;
+        run = run_at (pagemap, range->start + done, len - done, &untouched);
+        error = move_chunk (fd, range, range->start + done, run, offset + done,
+                            untouched);
+    }
+    if (pagemap >= 0)
+        close (pagemap);
+    if (!job->on_own_stack)
+        capture_lock ();
     return error;
 }
 
@@ -210,8 +309,7 @@ static int open_file_of (const struct mapped_range *range)
     return fd;
 }
 
-static int share_range (const struct mapped_range *range,
-                        struct extents *extents)
+static int share_range (const struct job *job, const struct mapped_range *range)
 {
     uint64_t object;
     if (arena_is (range->dev, range->inode)) {
@@ -225,12 +323,12 @@ static int share_range (const struct mapped_range *range,
                 object = foreign_add (range->dev, range->inode,
                                       (range->prot & PROT_WRITE) != 0, fd);
             else if (strncmp (range->path, "/dev/zero", 9) == 0)
-                return move_range (range, extents);
+                return move_range (job, range);
         }
         if (object == 0)
             return EAGAIN;
     }
-    return extents_add (extents, object, range->offset,
+    return extents_add (job->extents, object, range->offset,
                         range->end - range->start)
              ? 0
              : ENOMEM;
@@ -285,45 +383,41 @@ static bool is_own_stack (uintptr_t start, uintptr_t end)
 
 /* ---- the whole ---- */
 
-struct job
-{
-    struct survey survey;
-    struct extents *extents;
-    int error;
-};
-
 static void capture_ranges (void *context)
 {
     struct job *job = context;
     job->error = 0;
     for (size_t i = 0; i < job->survey.count && !job->error; i++) {
         const struct mapped_range *range = &job->survey.ranges[i];
-        job->error = range->shared ? share_range (range, job->extents)
-                                   : move_range (range, job->extents);
+        job->error =
+          range->shared ? share_range (job, range) : move_range (job, range);
     }
 }
 
 int capture (void *address, size_t len, int prot, struct extents *extents)
 {
-    const uintptr_t start = (uintptr_t) address, end = start + len;
+    const uintptr_t start = (uintptr_t) address;
     /* Not on the stack: that may be what is moved. */
     struct job *job = calloc (1, sizeof *job);
     if (!job)
         return ENOMEM;
-    job->survey.at = start;
-    job->survey.end = end;
+    job->start = job->survey.at = start;
+    job->end = job->survey.end = start + len;
+    job->on_own_stack = is_own_stack (job->start, job->end);
     job->survey.needed = prot & SCIF_PROT_WRITE ? PROT_WRITE : 0;
     job->extents = extents;
-    job->error = maps_for_each (start, end, survey_range, &job->survey);
-    if (!job->error && job->survey.at < end)
+    begin (job);
+    job->error = maps_for_each (start, job->end, survey_range, &job->survey);
+    if (!job->error && job->survey.at < job->end)
         job->error = EFAULT;
     if (!job->error) {
-        if (!is_own_stack (start, end))
+        if (!job->on_own_stack)
             capture_ranges (job);
         else if (!run_on_other_stack (capture_ranges, job))
             job->error = EAGAIN;
     }
     const int error = job->error;
+    end (job);
     free (job->survey.ranges);
     free (job);
     return error;
@@ -401,6 +495,8 @@ void capture_after_fork_in_parent (void)
 void capture_after_fork_in_child (void)
 {
     pthread_mutex_unlock (&lock); /* taken before the fork */
+    jobs = NULL; /* of threads that are not here */
+    job_done = (pthread_cond_t) PTHREAD_COND_INITIALIZER;
     if (arena_fd () >= 0)
         maps_for_each (0, UINTPTR_MAX, make_private, NULL);
     arena_after_fork ();

@@ -403,9 +403,13 @@ void capture_lock (void);
 void capture_unlock (void);
 /*
  * Turns the pages of a range into extents of objects of this process, which
- * stay what the range shows, both ways. The lock is held. 0 or errno.
+ * stay what the range shows, both ways. The lock is held, but let go while
+ * pages are copied. 0 or errno.
  */
 int capture (void *address, size_t len, int prot, struct extents *extents);
+/* Calls fn for the extents of captures under way. */
+void capture_for_each_extent (void (*fn) (const struct extent *, void *),
+                              void *context);
 bool extents_add (struct extents *extents,
                   uint64_t object,
                   uint64_t offset,

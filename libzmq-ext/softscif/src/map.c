@@ -14,8 +14,7 @@
 #include "internal.h"
 
 /* mmap(2) flags that make sense for a window. */
-#define PASSED_FLAGS                                                           \
-    (MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_POPULATE | MAP_LOCKED)
+#define PASSED_FLAGS (MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_LOCKED)
 
 struct range
 {
@@ -101,12 +100,8 @@ static void forget (uintptr_t start, uintptr_t end)
 
 /* ---- mapping ---- */
 
-static int map_piece (const struct piece *p,
-                      char *at,
-                      uint64_t into,
-                      size_t len,
-                      int prot,
-                      int flags)
+static int map_piece (
+  const struct piece *p, char *at, uint64_t into, size_t len, int prot)
 {
     struct stat st;
     const uint64_t from = p->object_offset + into;
@@ -122,8 +117,8 @@ static int map_piece (const struct piece *p,
         close (fd);
         return ENXIO;
     }
-    void *mapped = mmap (at, len, prot, flags | MAP_SHARED | MAP_FIXED, fd,
-                         (off_t) from);
+    void *mapped = mmap (at, len, prot, MAP_SHARED | MAP_FIXED | MAP_POPULATE,
+                         fd, (off_t) from);
     const int error = mapped == MAP_FAILED ? errno : 0;
     close (fd);
     return error;
@@ -140,7 +135,7 @@ static int map_pieces (
         const size_t left = len - done;
         const size_t n =
           p->len - into < left ? (size_t) (p->len - into) : left;
-        error = map_piece (p, at + done, into, n, prot, 0);
+        error = map_piece (p, at + done, into, n, prot);
         done += n;
     }
     /* A child of a fork does not inherit it. */
@@ -173,8 +168,6 @@ static int map_window (struct endpoint *endpoint,
         free (left);
         return error;
     }
-    if (mapping->pins.pieces != mapping->pins.few)
-        flags &= ~MAP_POPULATE;
     char *address = mmap (*at, len, PROT_NONE,
                           (flags & PASSED_FLAGS) | MAP_PRIVATE | MAP_ANONYMOUS
                             | MAP_NORESERVE,

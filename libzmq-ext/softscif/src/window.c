@@ -418,17 +418,17 @@ static int add_window (struct endpoint *endpoint,
 
 static void lock_windows (struct endpoint *endpoint)
 {
-    capture_lock ();
     robust_lock (&endpoint->segment->side[endpoint->side].windows_lock);
     pthread_mutex_lock (&endpoint->views_lock);
+    capture_lock ();
 }
 
 static void unlock_windows (struct endpoint *endpoint)
 {
+    capture_unlock ();
     pthread_mutex_unlock (&endpoint->views_lock);
     pthread_mutex_unlock (
       &endpoint->segment->side[endpoint->side].windows_lock);
-    capture_unlock ();
 }
 
 off_t do_register (scif_epd_t epd,
@@ -628,6 +628,7 @@ void windows_for_each_extent (void (*fn) (const struct extent *, void *),
 {
     struct each each = {fn, context};
     sweep_lingering ();
+    capture_for_each_extent (fn, context);
     endpoint_for_each (each_of_endpoint, &each);
     pthread_mutex_lock (&lingering_lock);
     for (struct lingering *l = lingering; l; l = l->next)

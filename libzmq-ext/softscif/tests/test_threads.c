@@ -128,10 +128,66 @@ static void test_threads_at_the_same_time (void)
     scif_close (shared);
 }
 
+struct overlap
+{
+    char *memory;
+    pthread_barrier_t *start;
+    int pair[2];
+    off_t at;
+};
+
+static void *register_overlapping (void *argument)
+{
+    struct overlap *o = argument;
+    pthread_barrier_wait (o->start);
+    o->at = scif_register (o->pair[0], o->memory, WINDOW, 0, RW, 0);
+    return NULL;
+}
+
+/* Whichever is first, all windows show the pages that the program has. */
+static void test_registering_the_same_memory (void)
+{
+    pthread_barrier_t start;
+    struct overlap o[3];
+    pthread_t threads[3];
+    pthread_barrier_init (&start, NULL, 3);
+    for (int i = 0; i < 3; i++)
+        check_pair (o[i].pair);
+    for (int round = 0; round < ROUNDS / 6; round++) {
+        char *p = mmap (NULL, 2 * WINDOW, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        memset (p, 1, WINDOW);
+        for (int i = 0; i < 3; i++) {
+            o[i].memory = p + (size_t) i * PAGE * 8;
+            o[i].start = &start;
+            pthread_create (&threads[i], NULL, register_overlapping, &o[i]);
+        }
+        for (int i = 0; i < 3; i++)
+            pthread_join (threads[i], NULL);
+        p[PAGE * 16] = 'a';
+        p[WINDOW - 1] = 'z';
+        for (int i = 0; i < 3; i++) {
+            char first = 0, last = 0;
+            const off_t at = o[i].at - i * PAGE * 8;
+            scif_vreadfrom (o[i].pair[1], &first, 1, at + PAGE * 16, 0);
+            scif_vreadfrom (o[i].pair[1], &last, 1, at + (off_t) WINDOW - 1, 0);
+            CHECK (first == 'a' && last == 'z');
+            CHECK_EQUAL (scif_unregister (o[i].pair[0], o[i].at, WINDOW), 0);
+        }
+        munmap (p, 2 * WINDOW);
+    }
+    for (int i = 0; i < 3; i++) {
+        scif_close (o[i].pair[0]);
+        scif_close (o[i].pair[1]);
+    }
+    pthread_barrier_destroy (&start);
+}
+
 int main (void)
 {
     check_begin ("threads", 60);
     setenv ("SOFTSCIF_CONNECT_TIMEOUT", "2000", 1);
     RUN (test_threads_at_the_same_time);
+    RUN (test_registering_the_same_memory);
     return check_end ();
 }

@@ -198,6 +198,36 @@ static void test_kinds_of_memory (void)
     scif_close (pair[1]);
 }
 
+/* Pages that were written, only read, or not touched, in runs of all lengths. */
+static void test_partly_touched_memory (void)
+{
+    enum { N = 1200 };
+    char *p = pages (N, MAP_PRIVATE), seen = 0;
+    int bad = 0;
+    check_pair (pair);
+    for (int i = 0; i < N; i++)
+        if (i % 7 == 3 || (i > 100 && i < 140) || i > 1100)
+            p[i * PAGE + 5] = 'w';
+        else if (i % 11 == 0)
+            seen |= *(volatile char *) &p[i * PAGE];
+    const off_t at = scif_register (pair[0], p, N * PAGE, 0, RW, 0);
+    char *m = scif_mmap (NULL, N * PAGE, RW, 0, pair[1], at);
+    if (!CHECK (seen == 0 && m != SCIF_MMAP_FAILED))
+        return;
+    for (int i = 0; i < N; i++) {
+        const bool written =
+          i % 7 == 3 || (i > 100 && i < 140) || i > 1100;
+        bad += p[i * PAGE + 5] != (written ? 'w' : 0);
+        p[i * PAGE] = 'x';
+        bad += m[i * PAGE] != 'x' || m[i * PAGE + 5] != (written ? 'w' : 0);
+    }
+    CHECK_EQUAL (bad, 0);
+    scif_munmap (m, N * PAGE);
+    scif_close (pair[0]);
+    scif_close (pair[1]);
+    munmap (p, N * PAGE);
+}
+
 static void test_mmap_spans_windows (void)
 {
     char *a = pages (2, MAP_PRIVATE), *b = pages (2, MAP_PRIVATE);
@@ -445,6 +475,7 @@ int main (void)
     RUN (test_offsets);
     RUN (test_mmap_errors);
     RUN (test_kinds_of_memory);
+    RUN (test_partly_touched_memory);
     RUN (test_mmap_spans_windows);
     RUN (test_mapping_keeps_the_connection);
     RUN (test_two_processes);
