@@ -132,11 +132,22 @@ static int send_request (struct endpoint *endpoint,
 {
     int segment_fd;
     struct process *self = process_self ();
-    struct segment *segment = NULL;
-    if (self && !(segment = endpoint_take_prepared (endpoint, &segment_fd)))
-        segment = segment_create (&segment_fd);
-    if (!segment)
-        return errno == EMFILE || errno == ENFILE ? errno : ENOMEM;
+    int error = !self                        ? errno
+                : tokens_prepare (fd, false) ? port_dial (fd, dst)
+                                             : EBADF;
+    if (error)
+        return error == ENOMEM || error == EBADF || error == EMFILE
+                   || error == ENFILE
+                 ? error
+                 : ECONNREFUSED;
+    process_expect (1);
+    /* Not before somebody is known to listen: refusals are frequent. */
+    struct segment *segment = endpoint_take_prepared (endpoint, &segment_fd);
+    if (!segment && !(segment = segment_create (&segment_fd))) {
+        error = errno == EMFILE || errno == ENFILE ? errno : ENOMEM;
+        start_over (endpoint, fd);
+        return error;
+    }
     segment->side[0].process = process_id (self);
     segment->node = config_get ()->node;
     segment->port = endpoint->port;
@@ -145,13 +156,6 @@ static int send_request (struct endpoint *endpoint,
     segment->born_ms = now_ms ();
     segment->timeout_ms = config_get ()->connect_timeout_ms;
 
-    int error = tokens_prepare (fd, false) ? port_dial (fd, dst) : EBADF;
-    if (error) {
-        segment_unmap (segment);
-        close (segment_fd);
-        return error == ENOMEM || error == EBADF ? error : ECONNREFUSED;
-    }
-    process_expect (1);
     error = wire_user_is_welcome (fd) ? send_greeting (fd, segment_fd, self)
                                       : ECONNREFUSED;
     close (segment_fd);

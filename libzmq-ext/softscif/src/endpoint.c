@@ -309,7 +309,7 @@ void endpoint_put (struct endpoint *endpoint)
         process_expect (-1);
     process_put (endpoint->peer_process);
     endpoint_drop_prepared (endpoint);
-    windows_free_views (endpoint);
+    windows_free (endpoint);
     segment_unmap (endpoint->segment);
     pthread_mutex_destroy (&endpoint->views_lock);
     pthread_mutex_destroy (&endpoint->lock);

@@ -47,7 +47,7 @@ bool config_may_use_admin_ports (void);
 /* ---- shared segment of a connection (segment.c) ---- */
 
 #define SEGMENT_MAGIC 0x53434946u
-#define SEGMENT_VERSION 2u
+#define SEGMENT_VERSION 3u
 #define QUEUE_SIZE 4096u              /* bytes in a ring, a power of two */
 #define QUEUE_CAPACITY (QUEUE_SIZE - 1u)
 #define TOKENS_MAX 16u                /* to fill a narrow socket at most */
@@ -92,12 +92,11 @@ struct window_slot
 #define SLOT_PINS 0x3fffffffu
 #define WINDOW_SLOTS 32768u
 
-/* The registered address space of one end. */
+/* The registered address space of one end: what is not in its slots. */
 struct window_table
 {
     _Alignas (64) _Atomic uint64_t generation; /* counts changes */
     _Atomic uint32_t used;                     /* slots ever used, from 0 */
-    struct window_slot slots[WINDOW_SLOTS];
 };
 
 /* One end's own part of the segment: the peer takes none of its locks. */
@@ -141,7 +140,16 @@ struct segment
     struct segment_side side[2]; /* 0 connecter, 1 accepter */
     struct queue queue[2];       /* [i] is written by side i */
     struct window_table windows[2]; /* [i] is registered by side i */
+    /* [][i] are of side i. The file has room for all, the memory only once
+       they are written; how many are mapped doubles as they come into use. */
+    _Alignas (64) struct window_slot slots[WINDOW_SLOTS][2];
 };
+
+#define SLOTS_AT_FIRST 16u
+#define SLOT_MAPPINGS 12 /* the last one has all WINDOW_SLOTS */
+#define SEGMENT_SIZE_FOR(slots_mapped)                                         \
+    (offsetof (struct segment, slots)                                          \
+     + (slots_mapped) * sizeof (struct window_slot[2]))
 
 /* Creates a segment; *fd is its memfd. Null and errno on failure. */
 struct segment *segment_create (int *fd);
@@ -149,6 +157,8 @@ struct segment *segment_create (int *fd);
 struct segment *segment_attach (int fd);
 void segment_init_side (struct segment *segment, int side);
 void segment_unmap (struct segment *segment);
+/* Maps it once more, with as many slots; null and errno. */
+struct segment *segment_map_more (struct segment *segment, uint32_t slots);
 
 /* ---- endpoints (endpoint.c) ---- */
 
@@ -212,6 +222,7 @@ struct endpoint
     struct claim *claim; /* keeps the port when the socket itself does not */
     struct scif_portID peer;
     struct segment *segment;
+    struct segment *_Atomic more[SLOT_MAPPINGS]; /* see window_slot_at */
     int side;
     int failure; /* STATE_PENDING: errno of an attempt that is over */
     int64_t deadline_ms;
@@ -221,11 +232,10 @@ struct endpoint
     struct process *peer_process; /* who to send memory objects to */
 
     /*
-     * Where this process has registered windows, null when it never has: they
-     * are looked for with other locks held. Unlike segment it never changes
-     * again, because only what is connected can have windows.
+     * This process has registered windows, which are looked for with other
+     * locks held. As only what is connected can, segment never changes then.
      */
-    struct window_table *_Atomic windows;
+    _Atomic bool has_windows;
 
     pthread_mutex_t views_lock;
     struct view views[2];
@@ -461,7 +471,8 @@ void memlock_release (uint64_t len);
 /* Pieces held so that their pages stay what they are. */
 struct pins
 {
-    struct window_table *table;
+    struct endpoint *endpoint;
+    int side;
     size_t count;
     struct piece *pieces;
     struct piece few[4];
@@ -487,7 +498,7 @@ void windows_for_each_extent (void (*fn) (const struct extent *, void *),
 void windows_linger (struct endpoint *endpoint);
 /* Lets go of what only windows that have gone needed. */
 void windows_tidy (void);
-void windows_free_views (struct endpoint *endpoint);
+void windows_free (struct endpoint *endpoint);
 void windows_after_fork (void);
 
 /* 0, ENOTCONN or ECONNRESET. */

@@ -14,8 +14,8 @@
 
 static struct segment *map (int fd)
 {
-    void *p = mmap (NULL, sizeof (struct segment), PROT_READ | PROT_WRITE,
-                    MAP_SHARED, fd, 0);
+    void *p = mmap (NULL, SEGMENT_SIZE_FOR (SLOTS_AT_FIRST),
+                    PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     return p == MAP_FAILED ? NULL : p;
 }
 
@@ -79,5 +79,12 @@ struct segment *segment_attach (int fd)
 void segment_unmap (struct segment *segment)
 {
     if (segment)
-        munmap (segment, sizeof *segment);
+        munmap (segment, SEGMENT_SIZE_FOR (SLOTS_AT_FIRST));
+}
+
+struct segment *segment_map_more (struct segment *segment, uint32_t slots)
+{
+    /* An old size of 0 leaves the old mapping, and needs no descriptor. */
+    void *p = mremap (segment, 0, SEGMENT_SIZE_FOR (slots), MREMAP_MAYMOVE);
+    return p == MAP_FAILED ? NULL : p;
 }

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -107,14 +108,40 @@ static struct piece piece_of (const struct window_slot *slot, uint32_t number)
                           number};
 }
 
-static struct window_table *table_of (struct endpoint *endpoint, int side)
+static struct window_table *table_of (const struct endpoint *endpoint, int side)
 {
     return &endpoint->segment->windows[side];
 }
 
-static uint32_t used_slots (struct window_table *table)
+/*
+ * A slot of a side. Those beyond the first few are in a larger mapping, made
+ * when one of its slots is wanted, and never moved; null when it cannot be.
+ */
+static struct window_slot *
+slot_at (struct endpoint *endpoint, int side, uint32_t number)
 {
-    const uint32_t used = atomic_load (&table->used);
+    if (number < SLOTS_AT_FIRST)
+        return &endpoint->segment->slots[number][side];
+    size_t i = 1;
+    while (number >= SLOTS_AT_FIRST << i)
+        i++;
+    struct segment *more = atomic_load (&endpoint->more[i]), *other = NULL;
+    if (!more) {
+        more = segment_map_more (endpoint->segment, SLOTS_AT_FIRST << i);
+        if (!more)
+            return NULL;
+        if (!atomic_compare_exchange_strong (&endpoint->more[i], &other,
+                                             more)) {
+            munmap (more, SEGMENT_SIZE_FOR (SLOTS_AT_FIRST << i));
+            more = other;
+        }
+    }
+    return &more->slots[number][side];
+}
+
+static uint32_t used_slots (const struct endpoint *endpoint, int side)
+{
+    const uint32_t used = atomic_load (&table_of (endpoint, side)->used);
     return used < WINDOW_SLOTS ? used : WINDOW_SLOTS;
 }
 
@@ -125,10 +152,12 @@ static bool refresh (struct endpoint *endpoint, int side)
     uint64_t generation;
     while ((generation = atomic_load (&table->generation))
            != view->generation) {
-        const uint32_t used = used_slots (table);
+        const uint32_t used = used_slots (endpoint, side);
         view_clear (view);
         for (uint32_t i = 0; i < used; i++) {
-            struct window_slot *slot = &table->slots[i];
+            struct window_slot *slot = slot_at (endpoint, side, i);
+            if (!slot)
+                return false;
             if ((atomic_load (&slot->state) & SLOT_USED) == 0)
                 continue;
             const struct piece piece = piece_of (slot, i);
@@ -185,19 +214,20 @@ static bool choose (struct view *view, uint64_t len, uint64_t *offset)
 
 /* ---- pins ---- */
 
-static void unpin_slot (struct window_table *table, uint32_t number)
+static void unpin_slot (const struct pins *pins, uint32_t number)
 {
-    struct window_slot *slot = &table->slots[number];
+    struct window_slot *slot = slot_at (pins->endpoint, pins->side, number);
     uint32_t state = atomic_fetch_sub (&slot->state, 1) - 1;
     /* Whoever lets go last of a doomed one frees it. */
     if (state == (SLOT_USED | SLOT_DOOMED)
         && atomic_compare_exchange_strong (&slot->state, &state, 0))
-        atomic_fetch_add (&table->generation, 1);
+        atomic_fetch_add (&table_of (pins->endpoint, pins->side)->generation, 1);
 }
 
-static bool pin_slot (struct window_table *table, const struct piece *piece)
+static bool pin_slot (const struct pins *pins, const struct piece *piece)
 {
-    struct window_slot *slot = &table->slots[piece->slot];
+    struct window_slot *slot =
+      slot_at (pins->endpoint, pins->side, piece->slot);
     uint32_t state = atomic_load (&slot->state);
     do
         if ((state & SLOT_USED) == 0 || (state & SLOT_PINS) == SLOT_PINS)
@@ -207,13 +237,13 @@ static bool pin_slot (struct window_table *table, const struct piece *piece)
     const struct piece now = piece_of (slot, piece->slot);
     if (memcmp (&now, piece, sizeof now) == 0)
         return true;
-    unpin_slot (table, piece->slot);
+    unpin_slot (pins, piece->slot);
     return false;
 }
 
 void windows_no_pins (struct pins *pins)
 {
-    pins->table = NULL;
+    pins->endpoint = NULL;
     pins->count = 0;
     pins->pieces = pins->few;
 }
@@ -221,7 +251,7 @@ void windows_no_pins (struct pins *pins)
 void windows_unpin (struct pins *pins)
 {
     for (size_t i = 0; i < pins->count; i++)
-        unpin_slot (pins->table, pins->pieces[i].slot);
+        unpin_slot (pins, pins->pieces[i].slot);
     if (pins->pieces != pins->few)
         free (pins->pieces);
     pins->count = 0;
@@ -262,7 +292,7 @@ static int try_pin (struct endpoint *endpoint,
         }
     }
     for (size_t i = first; i < last; i++) {
-        if (!pin_slot (pins->table, &view->pieces[i])) {
+        if (!pin_slot (pins, &view->pieces[i])) {
             windows_unpin (pins);
             return EAGAIN;
         }
@@ -278,7 +308,8 @@ int windows_pin (struct endpoint *endpoint,
                  int prot,
                  struct pins *pins)
 {
-    pins->table = table_of (endpoint, side);
+    pins->endpoint = endpoint;
+    pins->side = side;
     pins->count = 0;
     pins->pieces = pins->few;
     if (offset > INT64_MAX || len > INT64_MAX - offset)
@@ -301,19 +332,22 @@ int windows_pin (struct endpoint *endpoint,
 
 /* ---- registering; windows_lock and views_lock are held ---- */
 
-static bool find_slot (struct endpoint *endpoint,
-                       struct window_table *table,
-                       uint32_t *number)
+/* A free slot, in use before if there is one; taken is how many are not. */
+static struct window_slot *
+find_slot (struct endpoint *endpoint, size_t taken, uint32_t *number)
 {
-    for (uint32_t i = 0; i < WINDOW_SLOTS; i++) {
-        const uint32_t at = (endpoint->free_slot + i) % WINDOW_SLOTS;
-        if (atomic_load (&table->slots[at].state) == 0) {
-            endpoint->free_slot = (at + 1) % WINDOW_SLOTS;
-            *number = at;
-            return true;
+    const uint32_t used = used_slots (endpoint, endpoint->side);
+    for (uint32_t i = 0; i < used && taken < used; i++) {
+        *number = (endpoint->free_slot + i) % used;
+        struct window_slot *slot = slot_at (endpoint, endpoint->side, *number);
+        if (slot && atomic_load (&slot->state) == 0) {
+            endpoint->free_slot = *number + 1;
+            return slot;
         }
     }
-    return false;
+    *number = used;
+    return used < WINDOW_SLOTS ? slot_at (endpoint, endpoint->side, used)
+                               : NULL;
 }
 
 /* Fills slots; frees them again and returns ENOMEM when there are too few. */
@@ -324,7 +358,7 @@ static int fill_slots (struct endpoint *endpoint,
                        const struct extents *extents)
 {
     struct window_table *table = table_of (endpoint, endpoint->side);
-    atomic_store (&endpoint->windows, table);
+    atomic_store (&endpoint->has_windows, true);
     struct view *view = &endpoint->views[endpoint->side];
     struct piece *added = malloc (extents->count * sizeof *added);
     uint64_t at = offset;
@@ -332,9 +366,10 @@ static int fill_slots (struct endpoint *endpoint,
     for (; added && n < extents->count; n++) {
         const struct extent *extent = &extents->list[n];
         uint32_t number;
-        if (!find_slot (endpoint, table, &number))
+        struct window_slot *slot =
+          find_slot (endpoint, view->count + n, &number);
+        if (!slot)
             break;
-        struct window_slot *slot = &table->slots[number];
         slot->prot = (uint32_t) prot;
         slot->offset = at;
         slot->len = extent->len;
@@ -353,7 +388,8 @@ static int fill_slots (struct endpoint *endpoint,
       n == extents->count
       && view_insert (view, first_above (view, offset), added, n);
     for (size_t i = 0; !complete && i < n; i++)
-        atomic_store (&table->slots[added[i].slot].state, 0);
+        atomic_store (
+          &slot_at (endpoint, endpoint->side, added[i].slot)->state, 0);
     free (added);
     /* When only we changed the table, the view is up to date already. */
     if (atomic_fetch_add (&table->generation, 1) == view->generation
@@ -510,7 +546,8 @@ static int remove_windows (struct endpoint *endpoint,
     bool all_free = true;
     for (size_t i = first; i < last; i++) {
         const struct piece *p = &view->pieces[i];
-        struct window_slot *slot = &table->slots[p->slot];
+        struct window_slot *slot =
+          slot_at (endpoint, endpoint->side, p->slot);
         if (doom_slot (slot) && p->process == me)
             memlock_release (p->len);
         all_free &= atomic_load (&slot->state) == 0;
@@ -570,17 +607,22 @@ struct each
     void *context;
 };
 
+/* 0 when this process has never registered; the segment may be no more. */
+static uint32_t used_by_us (struct endpoint *endpoint)
+{
+    return atomic_load (&endpoint->has_windows)
+             ? used_slots (endpoint, endpoint->side)
+             : 0;
+}
+
 /* The extents of this process in one table. */
 static void each_of_endpoint (struct endpoint *endpoint, void *context)
 {
-    struct window_table *table = atomic_load (&endpoint->windows);
     const struct each *each = context;
-    if (!table)
-        return;
-    const uint32_t used = used_slots (table);
+    const uint32_t used = used_by_us (endpoint);
     for (uint32_t i = 0; i < used; i++) {
-        const struct window_slot *slot = &table->slots[i];
-        if ((atomic_load (&slot->state) & SLOT_USED) != 0
+        const struct window_slot *slot = slot_at (endpoint, endpoint->side, i);
+        if (slot && (atomic_load (&slot->state) & SLOT_USED) != 0
             && slot->process == process_id (process_self ())) {
             const struct extent extent = {slot->object, slot->object_offset,
                                           slot->len};
@@ -591,11 +633,12 @@ static void each_of_endpoint (struct endpoint *endpoint, void *context)
 
 static bool has_pins (struct endpoint *endpoint)
 {
-    struct window_table *table = atomic_load (&endpoint->windows);
-    const uint32_t used = used_slots (table);
-    for (uint32_t i = 0; i < used; i++)
-        if ((atomic_load (&table->slots[i].state) & SLOT_PINS) != 0)
+    const uint32_t used = used_by_us (endpoint);
+    for (uint32_t i = 0; i < used; i++) {
+        struct window_slot *slot = slot_at (endpoint, endpoint->side, i);
+        if (slot && (atomic_load (&slot->state) & SLOT_PINS) != 0)
             return true;
+    }
     return false;
 }
 
@@ -650,15 +693,14 @@ void windows_tidy (void)
 
 void windows_linger (struct endpoint *endpoint)
 {
-    struct window_table *table = atomic_load (&endpoint->windows);
-    if (!table)
+    const uint32_t used = used_by_us (endpoint);
+    if (used == 0)
         return;
     const uint64_t me = process_id (process_self ());
-    const uint32_t used = used_slots (table);
     bool mine = false;
     for (uint32_t i = 0; i < used; i++) {
-        struct window_slot *slot = &table->slots[i];
-        const uint32_t state = atomic_load (&slot->state);
+        struct window_slot *slot = slot_at (endpoint, endpoint->side, i);
+        const uint32_t state = slot ? atomic_load (&slot->state) : 0;
         if ((state & SLOT_USED) == 0 || slot->process != me)
             continue;
         mine |= (state & SLOT_PINS) != 0;
@@ -683,8 +725,11 @@ void windows_after_fork (void)
     lingering = NULL;
 }
 
-void windows_free_views (struct endpoint *endpoint)
+void windows_free (struct endpoint *endpoint)
 {
+    for (size_t i = 1; i < SLOT_MAPPINGS; i++)
+        if (endpoint->more[i])
+            munmap (endpoint->more[i], SEGMENT_SIZE_FOR (SLOTS_AT_FIRST << i));
     for (int side = 0; side < 2; side++)
         free (endpoint->views[side].storage);
     free (endpoint->sent);

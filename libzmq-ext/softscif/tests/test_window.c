@@ -403,17 +403,44 @@ static void test_many_windows (void)
     munmap (p, PAGE);
 }
 
-static long shmem_kb (void)
+/* A line of the process' status. */
+static long status_kb (const char *format)
 {
     char line[128];
     long kb = -1;
     FILE *f = fopen ("/proc/self/status", "r");
     while (f && fgets (line, sizeof line, f))
-        if (sscanf (line, "RssShmem: %ld", &kb) == 1)
+        if (sscanf (line, format, &kb) == 1)
             break;
     if (f)
         fclose (f);
     return kb;
+}
+
+/* Address space grows with the windows, and is given back. */
+static void test_address_space (void)
+{
+    enum { N = 50 };
+    int pairs[N][2];
+    char *p = pages (1, MAP_SHARED);
+    const long before = status_kb ("VmSize: %ld");
+    for (int i = 0; i < N; i++)
+        check_pair (pairs[i]);
+    /* A thread's stack or two of the C library may stay. */
+    CHECK (status_kb ("VmSize: %ld") - before < N * 64 + 100000);
+    const long idle = status_kb ("VmSize: %ld");
+    for (int i = 0; i < N; i++)
+        CHECK (scif_register (pairs[i][0], p, PAGE, 0, RW, 0) > 0);
+    CHECK (status_kb ("VmSize: %ld") - idle < 1000);
+    for (int i = 0; i < 600; i++)
+        CHECK (scif_register (pairs[0][0], p, PAGE, 0, RW, 0) > 0);
+    CHECK (status_kb ("VmSize: %ld") - idle < 2000);
+    for (int i = 0; i < N; i++) {
+        scif_close (pairs[i][0]);
+        scif_close (pairs[i][1]);
+    }
+    CHECK (status_kb ("VmSize: %ld") <= idle);
+    munmap (p, PAGE);
 }
 
 /* Memory that was registered and unmapped does not pile up. */
@@ -421,7 +448,7 @@ static void test_arena_is_reused (void)
 {
     const size_t size = 4 << 20;
     check_pair (pair);
-    const long before = shmem_kb ();
+    const long before = status_kb ("RssShmem: %ld");
     for (int i = 0; i < 100; i++) {
         char *p = pages (size / PAGE, MAP_PRIVATE);
         memset (p, 1, size);
@@ -430,7 +457,7 @@ static void test_arena_is_reused (void)
         CHECK_EQUAL (scif_unregister (pair[0], at, size), 0);
         munmap (p, size);
     }
-    const long after = shmem_kb ();
+    const long after = status_kb ("RssShmem: %ld");
     CHECK (after - before < 100 * 1024);
     scif_close (pair[0]);
     scif_close (pair[1]);
@@ -481,6 +508,7 @@ int main (void)
     RUN (test_two_processes);
     RUN (test_fork_of_the_owner);
     RUN (test_many_windows);
+    RUN (test_address_space);
     RUN (test_arena_is_reused);
     RUN (test_memlock_limit);
     return check_end ();
