@@ -17,14 +17,27 @@
 
 #include "internal.h"
 
-#define GROWTH ((uint64_t) 1 << 20)
 #define COLLECT_AFTER ((uint64_t) 16 << 20)
+
+/*
+ * A mapping that mremap(2) makes larger shows what follows in the file. So a
+ * hole of this size follows on all that is registered, which reads as zeros,
+ * as new private memory does. Only when a process has registered many small
+ * pieces are more of those put together, as each is a mapping of its own else.
+ */
+#define GAP ((uint64_t) 1 << 40)
+#define END ((uint64_t) 1 << 62)
+#define SMALL ((uint64_t) 32 << 10)
+#define SMALL_APART 64
+#define SMALL_ROOM ((uint64_t) 1 << 20)
 
 static int fd = -1;
 static uint64_t device, inode_number;
-static uint64_t size; /* of the file */
+static uint64_t gap; /* GAP, or 0 where files must not be as large */
 static uint64_t next; /* where never used room begins */
-static uint64_t since_collection;
+static uint64_t used, since_collection; /* bytes */
+static unsigned small_ones;
+static uint64_t small_next, small_end; /* room for small ones */
 
 /* Free runs below next, unordered. */
 static struct extents free_runs;
@@ -32,8 +45,13 @@ static struct extents free_runs;
 static bool make_arena (void)
 {
     struct stat st;
+    struct rlimit limit;
     if (fd >= 0)
         return true;
+    gap = getrlimit (RLIMIT_FSIZE, &limit) == 0
+              && limit.rlim_cur != RLIM_INFINITY
+            ? 0
+            : GAP;
     fd = memfd_create ("softscif-arena", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0)
         return false;
@@ -67,7 +85,7 @@ bool arena_is (uint64_t dev, uint64_t inode)
     return fd >= 0 && dev == device && inode == inode_number;
 }
 
-/* ---- collecting what is free ---- */
+/* ---- what is in use ---- */
 
 static int by_offset (const void *a, const void *b)
 {
@@ -78,16 +96,18 @@ static int by_offset (const void *a, const void *b)
 struct in_use
 {
     struct extents list;
+    uint64_t from, to; /* what else there is is left out */
     bool complete;
 };
 
 static void note (const struct extent *extent, void *context)
 {
-    struct in_use *used = context;
-    if (extent->object == OBJECT_ARENA
-        && !extents_add (&used->list, OBJECT_ARENA, extent->offset,
+    struct in_use *in_use = context;
+    if (extent->object == OBJECT_ARENA && extent->offset < in_use->to
+        && extent->offset + extent->len > in_use->from
+        && !extents_add (&in_use->list, OBJECT_ARENA, extent->offset,
                          extent->len))
-        used->complete = false;
+        in_use->complete = false;
 }
 
 static int note_mapping (const struct mapped_range *range, void *context)
@@ -101,73 +121,157 @@ static int note_mapping (const struct mapped_range *range, void *context)
     return 0;
 }
 
-static void collect (void)
+/* Calls fn for each run from one offset to another that is not in the list. */
+static void for_each_gap (const struct extents *sorted,
+                          uint64_t from,
+                          uint64_t to,
+                          void (*fn) (uint64_t, uint64_t, void *),
+                          void *context)
 {
-    struct in_use used = {{NULL, 0, 0}, true};
-    since_collection = 0;
-    windows_for_each_extent (note, &used);
-    if (maps_for_each (0, UINTPTR_MAX, note_mapping, &used) != 0
-        || !used.complete) {
-        free (used.list.list);
-        return;
+    for (size_t i = 0; i <= sorted->count && from < to; i++) {
+        const struct extent *e = i < sorted->count ? &sorted->list[i] : NULL;
+        const uint64_t until = e && e->offset < to ? e->offset : to;
+        if (until > from)
+            fn (from, until - from, context);
+        if (e && e->offset + e->len > from)
+            from = e->offset + e->len;
     }
-    if (used.list.count)
-        qsort (used.list.list, used.list.count, sizeof *used.list.list,
-               by_offset);
-    free_runs.count = 0;
-    uint64_t at = 0;
-    for (size_t i = 0; i <= used.list.count; i++) {
-        const uint64_t until =
-          i < used.list.count ? used.list.list[i].offset : next;
-        if (until > at
-            && extents_add (&free_runs, OBJECT_ARENA, at, until - at))
-            fallocate (fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                       (off_t) at, (off_t) (until - at));
-        if (i < used.list.count) {
-            const uint64_t end =
-              used.list.list[i].offset + used.list.list[i].len;
-            if (end > at)
-                at = end;
-        }
-    }
-    free (used.list.list);
 }
 
+/* What windows need, sorted, and mappings if asked for. */
+static bool find_in_use (struct in_use *in_use, bool mappings)
+{
+    windows_for_each_extent (note, in_use);
+    if (mappings && maps_for_each (0, UINTPTR_MAX, note_mapping, in_use) != 0)
+        in_use->complete = false;
+    if (in_use->list.count)
+        qsort (in_use->list.list, in_use->list.count,
+               sizeof *in_use->list.list, by_offset);
+    return in_use->complete;
+}
+
+static void free_run (uint64_t offset, uint64_t len, void *unused)
+{
+    (void) unused;
+    if (extents_add (&free_runs, OBJECT_ARENA, offset, len))
+        fallocate (fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                   (off_t) offset, (off_t) len);
+}
+
+static void collect (void)
+{
+    struct in_use in_use = {{NULL, 0, 0}, 0, UINT64_MAX, true};
+    since_collection = 0;
+    if (find_in_use (&in_use, true)) {
+        used = 0;
+        for (size_t i = 0; i < in_use.list.count; i++)
+            used += in_use.list.list[i].len;
+        free_runs.count = 0;
+        small_next = small_end = 0;
+        for_each_gap (&in_use.list, 0, next, free_run, NULL);
+    }
+    free (in_use.list.list);
+}
+
+/* A run lies between the hole of what is before it and what follows. */
 static bool take_free_run (uint64_t len, uint64_t *offset)
 {
     for (size_t i = 0; i < free_runs.count; i++) {
         struct extent *run = &free_runs.list[i];
-        if (run->len < len)
+        if (run->len < gap + len + gap)
             continue;
-        *offset = run->offset;
-        run->offset += len;
-        run->len -= len;
-        if (run->len == 0)
-            *run = free_runs.list[--free_runs.count];
+        *offset = run->offset + gap;
+        run->offset += gap + len;
+        run->len -= gap + len;
         return true;
     }
     return false;
+}
+
+static int allocate (uint64_t len, uint64_t *offset)
+{
+    if (take_free_run (len, offset))
+        return 0;
+    if (len > END - next - gap || ftruncate (fd, (off_t) (next + len + gap)) != 0)
+        return ENOMEM;
+    *offset = next;
+    next += len + gap;
+    return 0;
 }
 
 int arena_allocate (uint64_t len, uint64_t *offset)
 {
     if (!make_arena ())
         return errno ? errno : ENOMEM;
+    used += len;
     since_collection += len;
-    if (since_collection > COLLECT_AFTER && since_collection > next / 2)
+    if (since_collection > COLLECT_AFTER && since_collection > used / 2)
         collect ();
-    if (take_free_run (len, offset))
-        return 0;
-    if (next + len > size) {
-        const uint64_t wanted =
-          (next + len + GROWTH - 1) / GROWTH * GROWTH;
-        if (ftruncate (fd, (off_t) wanted) != 0)
-            return ENOMEM;
-        size = wanted;
+    if (len > SMALL || small_ones++ < SMALL_APART)
+        return allocate (len, offset);
+    if (small_end - small_next < len) {
+        const int error = allocate (SMALL_ROOM, &small_next);
+        if (error)
+            return error;
+        small_end = small_next + SMALL_ROOM;
     }
-    *offset = next;
-    next += len;
+    *offset = small_next;
+    small_next += len;
     return 0;
+}
+
+/* ---- private again ---- */
+
+struct release
+{
+    const struct in_use *needed;
+    const struct mapped_range *range;
+};
+
+/*
+ * Pages become private when they are written, which does not lose stores that
+ * other threads make meanwhile, as copying would. What the arena has of them
+ * is then given up, so that zeros come when the program discards them.
+ */
+static void make_private_again (uint64_t offset, uint64_t len, void *context)
+{
+    const struct mapped_range *range = ((struct release *) context)->range;
+    void *at = (void *) (range->start + (offset - range->offset));
+    /* Moved there, as sanitizers would take mmap for a store to all of it. */
+    void *private =
+      mmap (NULL, len, range->prot, MAP_PRIVATE, fd, (off_t) offset);
+    if (private == MAP_FAILED)
+        return;
+    if (mremap (private, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, at) != at)
+        munmap (private, len);
+    else if (madvise (at, len, MADV_POPULATE_WRITE) == 0)
+        fallocate (fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                   (off_t) offset, (off_t) len);
+}
+
+static int release_mapping (const struct mapped_range *range, void *context)
+{
+    struct release *r = context;
+    const uint64_t end = range->offset + (range->end - range->start);
+    r->range = range;
+    if (range->shared && (range->prot & PROT_WRITE)
+        && arena_is (range->dev, range->inode)
+        && !process_is_internal (range->start)
+        && !capture_is_busy_at (range->start, range->end))
+        for_each_gap (
+          &r->needed->list,
+          range->offset > r->needed->from ? range->offset : r->needed->from,
+          end < r->needed->to ? end : r->needed->to, make_private_again, r);
+    return 0;
+}
+
+void arena_release (uint64_t from, uint64_t to)
+{
+    struct in_use in_use = {{NULL, 0, 0}, from, to, true};
+    struct release release = {&in_use, NULL};
+    if (fd >= 0 && find_in_use (&in_use, false))
+        maps_for_each (0, UINTPTR_MAX, release_mapping, &release);
+    free (in_use.list.list);
 }
 
 void arena_after_fork (void)
@@ -176,8 +280,9 @@ void arena_after_fork (void)
     if (fd >= 0)
         close (fd);
     fd = -1;
-    size = next = since_collection = 0;
+    next = used = since_collection = small_next = small_end = 0;
     free_runs.count = 0;
+    small_ones = 0;
 }
 
 /* ---- RLIMIT_MEMLOCK ---- */

@@ -124,14 +124,18 @@ struct job
 static struct job *jobs;
 static pthread_cond_t job_done = PTHREAD_COND_INITIALIZER;
 
+bool capture_is_busy_at (uintptr_t start, uintptr_t end)
+{
+    for (struct job *j = jobs; j; j = j->next)
+        if (j->start < end && start < j->end)
+            return true;
+    return false;
+}
+
 static void begin (struct job *job)
 {
-    for (struct job *j = jobs; j;)
-        if (j->start < job->end && job->start < j->end) {
-            pthread_cond_wait (&job_done, &lock);
-            j = jobs;
-        } else
-            j = j->next;
+    while (capture_is_busy_at (job->start, job->end))
+        pthread_cond_wait (&job_done, &lock);
     job->next = jobs;
     jobs = job;
 }
@@ -429,7 +433,7 @@ int capture (void *address, size_t len, int prot, struct extents *extents)
 static int make_private (const struct mapped_range *range, void *unused)
 {
     (void) unused;
-    if (!arena_is (range->dev, range->inode)
+    if (!range->shared || !arena_is (range->dev, range->inode)
         || process_is_internal (range->start))
         return 0;
     const size_t len = range->end - range->start;

@@ -372,6 +372,7 @@ struct span
     int fd;
     off_t fd_offset;
     size_t len;
+    _Atomic unsigned *users; /* of the mapping, null for none */
 };
 
 /*
@@ -383,6 +384,10 @@ bool process_object_span (uint64_t process,
                           uint64_t offset,
                           size_t len,
                           struct span *span);
+/* The span is not needed any more. */
+void process_span_done (const struct span *span);
+/* Unmaps what is mapped of this process' objects for transfers. */
+void process_unmap_own (void);
 /* A duplicate of the object's descriptor for mmap; -1 and errno. */
 int process_object_fd (uint64_t process, uint64_t object);
 
@@ -417,6 +422,8 @@ void capture_unlock (void);
  * pages are copied. 0 or errno.
  */
 int capture (void *address, size_t len, int prot, struct extents *extents);
+/* True when a part of the range is being captured. */
+bool capture_is_busy_at (uintptr_t start, uintptr_t end);
 /* Calls fn for the extents of captures under way. */
 void capture_for_each_extent (void (*fn) (const struct extent *, void *),
                               void *context);
@@ -458,6 +465,8 @@ int maps_for_each (uintptr_t start,
 
 /* Room for len bytes in the arena; 0 or errno. The lock is held. */
 int arena_allocate (uint64_t len, uint64_t *offset);
+/* Makes pages at these offsets private that no window needs. The lock is held. */
+void arena_release (uint64_t from, uint64_t to);
 int arena_fd (void);
 bool arena_is (uint64_t dev, uint64_t inode);
 void arena_after_fork (void);
@@ -513,6 +522,11 @@ void mappings_after_fork (void);
 void mappings_check (struct endpoint *endpoint);
 
 /* ---- user memory (memory.c) ---- */
+
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#define MADV_POPULATE_WRITE 23
+#endif
 
 size_t page_size (void);
 

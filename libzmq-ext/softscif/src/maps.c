@@ -74,12 +74,12 @@ int maps_for_each (uintptr_t start,
     int rc = 0;
     for (const char *line = text; *line && rc == 0;) {
         struct mapped_range range;
-        if (parse (line, &range)) {
-            if (range.start >= end)
-                break;
-            if (range.end > start)
-                rc = fn (&range, context);
-        }
+        char *dash;
+        if (strtoul (line, &dash, 16) >= end)
+            break;
+        /* The rest of most lines is of no interest. */
+        if (strtoul (dash + 1, NULL, 16) > start && parse (line, &range))
+            rc = fn (&range, context);
         const char *newline = strchr (line, '\n');
         if (!newline)
             break;

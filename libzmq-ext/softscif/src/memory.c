@@ -13,11 +13,6 @@
 
 #include "internal.h"
 
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22
-#define MADV_POPULATE_WRITE 23
-#endif
-
 #define KERNEL_SIGSET_SIZE (_NSIG / 8)
 #define NO_SUCH_HOW 77
 

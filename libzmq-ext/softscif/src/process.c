@@ -20,7 +20,8 @@
 #include "internal.h"
 
 /* Objects are mapped in slabs, so that a growing one need not be remapped. */
-#define SLAB_SIZE ((uint64_t) 64 << 20)
+#define SLAB_SIZE ((uint64_t) 4 << 20)
+#define SLABS_MOST 1024 /* at a time, unless they are in use */
 
 #define MAILBOX_PATIENCE_MS 1000
 
@@ -39,6 +40,12 @@ struct parcel
     uint64_t object;
 };
 
+struct slab
+{
+    uint64_t number;
+    char *bytes;
+};
+
 struct object
 {
     struct object *next;
@@ -47,8 +54,9 @@ struct object
     bool sealed; /* cannot shrink: safe to touch through a mapping */
     bool writable;
     uint64_t size; /* as last seen, bytes */
-    char **slabs;
+    struct slab *slabs; /* by number: files are large and sparse */
     size_t slab_count;
+    _Atomic unsigned users; /* spans that are in use */
 };
 
 struct process
@@ -70,11 +78,16 @@ static int expected; /* connections that may yet bring a new process */
 
 /* ---- all of these are called with the lock held ---- */
 
-static void object_free (struct object *object)
+static void unmap_slabs (struct object *object)
 {
     for (size_t i = 0; i < object->slab_count; i++)
-        if (object->slabs[i])
-            munmap (object->slabs[i], SLAB_SIZE);
+        munmap (object->slabs[i].bytes, SLAB_SIZE);
+    object->slab_count = 0;
+}
+
+static void object_free (struct object *object)
+{
+    unmap_slabs (object);
     free (object->slabs);
     close (object->fd);
     free (object);
@@ -429,24 +442,35 @@ bool process_add_object (uint64_t object, int fd)
 /* The slab that has the offset, mapped; null when it cannot be. */
 static char *slab_of (struct object *object, uint64_t offset)
 {
-    const size_t i = offset / SLAB_SIZE;
-    if (i >= object->slab_count) {
-        char **slabs = realloc (object->slabs, (i + 1) * sizeof *slabs);
-        if (!slabs)
-            return NULL;
-        memset (slabs + object->slab_count, 0,
-                (i + 1 - object->slab_count) * sizeof *slabs);
-        object->slabs = slabs;
-        object->slab_count = i + 1;
+    const uint64_t number = offset / SLAB_SIZE;
+    size_t low = 0, high = object->slab_count;
+    while (low < high) {
+        const size_t middle = (low + high) / 2;
+        if (object->slabs[middle].number < number)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    if (!object->slabs[i]) {
-        void *p =
-          mmap (NULL, SLAB_SIZE,
-                object->writable ? PROT_READ | PROT_WRITE : PROT_READ,
-                MAP_SHARED, object->fd, (off_t) ((uint64_t) i * SLAB_SIZE));
-        object->slabs[i] = p == MAP_FAILED ? NULL : p;
+    if (low < object->slab_count && object->slabs[low].number == number)
+        return object->slabs[low].bytes;
+    if (object->slab_count >= SLABS_MOST && object->users == 0) {
+        unmap_slabs (object);
+        low = 0;
     }
-    return object->slabs[i];
+    struct slab *slabs =
+      realloc (object->slabs, (object->slab_count + 1) * sizeof *slabs);
+    if (!slabs)
+        return NULL;
+    object->slabs = slabs;
+    void *p = mmap (NULL, SLAB_SIZE,
+                    object->writable ? PROT_READ | PROT_WRITE : PROT_READ,
+                    MAP_SHARED, object->fd, (off_t) (number * SLAB_SIZE));
+    if (p == MAP_FAILED)
+        return NULL;
+    memmove (slabs + low + 1, slabs + low,
+             (object->slab_count++ - low) * sizeof *slabs);
+    slabs[low] = (struct slab){number, p};
+    return p;
 }
 
 static struct object *locate (uint64_t process, uint64_t id)
@@ -481,6 +505,7 @@ bool process_object_span (uint64_t process,
               && (!object->sealed || reaches (object, offset + len));
     if (ok) {
         span->bytes = NULL;
+        span->users = NULL;
         span->fd = object->fd;
         span->fd_offset = (off_t) offset;
         span->len = len;
@@ -489,6 +514,8 @@ bool process_object_span (uint64_t process,
             const uint64_t left = SLAB_SIZE - offset % SLAB_SIZE;
             ok = slab != NULL;
             if (ok) {
+                span->users = &object->users;
+                object->users++;
                 span->bytes = slab + offset % SLAB_SIZE;
                 span->len = len < left ? len : (size_t) left;
             }
@@ -496,6 +523,21 @@ bool process_object_span (uint64_t process,
     }
     pthread_mutex_unlock (&lock);
     return ok;
+}
+
+void process_span_done (const struct span *span)
+{
+    if (span->users)
+        atomic_fetch_sub (span->users, 1);
+}
+
+void process_unmap_own (void)
+{
+    pthread_mutex_lock (&lock);
+    for (struct object *o = self ? self->objects : NULL; o; o = o->next)
+        if (o->users == 0)
+            unmap_slabs (o);
+    pthread_mutex_unlock (&lock);
 }
 
 int process_object_fd (uint64_t process, uint64_t id)
@@ -515,8 +557,7 @@ bool process_is_internal (uintptr_t address)
     pthread_mutex_lock (&lock);
     for (struct object *o = self ? self->objects : NULL; o; o = o->next)
         for (size_t i = 0; i < o->slab_count; i++)
-            found |= o->slabs[i] && address >= (uintptr_t) o->slabs[i]
-                     && address < (uintptr_t) o->slabs[i] + SLAB_SIZE;
+            found |= address - (uintptr_t) o->slabs[i].bytes < SLAB_SIZE;
     pthread_mutex_unlock (&lock);
     return found;
 }
@@ -528,6 +569,8 @@ bool process_is_internal (uintptr_t address)
 void process_before_fork (void)
 {
     pthread_mutex_lock (&lock);
+    /* What peers have registered so far is the child's as well. */
+    empty_inbox ();
 }
 
 void process_end_fork (void)

@@ -29,8 +29,7 @@ struct cursor
 static bool span_at (struct cursor *cursor, size_t len, struct span *span)
 {
     if (cursor->user) {
-        span->bytes = cursor->user;
-        span->len = len;
+        *span = (struct span){.bytes = cursor->user, .len = len};
         return true;
     }
     const struct piece *p = &cursor->pins->pieces[cursor->piece];
@@ -81,10 +80,17 @@ static int copy (struct cursor *to, struct cursor *from, uint64_t len)
     while (len > 0) {
         struct span target, source;
         const size_t most = len < SIZE_MAX ? (size_t) len : SIZE_MAX;
-        if (!span_at (to, most, &target) || !span_at (from, most, &source))
+        if (!span_at (to, most, &target))
             return ENXIO;
+        if (!span_at (from, most, &source)) {
+            process_span_done (&target);
+            return ENXIO;
+        }
         const size_t n = target.len < source.len ? target.len : source.len;
-        if (!copy_span (&target, &source, n))
+        const bool ok = copy_span (&target, &source, n);
+        process_span_done (&target);
+        process_span_done (&source);
+        if (!ok)
             return ENXIO;
         advance (to, n);
         advance (from, n);
@@ -315,6 +321,7 @@ static int store (struct pins *pins, uint64_t offset, uint64_t value)
     if (offset % sizeof value == 0 && span_at (&to, sizeof value, &span)
         && span.bytes) {
         atomic_store ((_Atomic uint64_t *) (void *) span.bytes, value);
+        process_span_done (&span);
         return 0;
     }
     return copy (&to, &from, sizeof value);

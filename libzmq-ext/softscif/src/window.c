@@ -543,9 +543,14 @@ static int remove_windows (struct endpoint *endpoint,
             return EINVAL;
     }
     const uint64_t me = process_id (process_self ());
+    uint64_t from = UINT64_MAX, to = 0;
     bool all_free = true;
     for (size_t i = first; i < last; i++) {
         const struct piece *p = &view->pieces[i];
+        if (p->process == me && p->object == OBJECT_ARENA) {
+            from = p->object_offset < from ? p->object_offset : from;
+            to = p->object_offset + p->len > to ? p->object_offset + p->len : to;
+        }
         struct window_slot *slot =
           slot_at (endpoint, endpoint->side, p->slot);
         if (doom_slot (slot) && p->process == me)
@@ -559,6 +564,8 @@ static int remove_windows (struct endpoint *endpoint,
         view_remove (view, first, last - first);
         view->generation++;
     }
+    if (from < to)
+        arena_release (from, to);
     return 0;
 }
 
@@ -600,6 +607,7 @@ struct lingering
 
 static pthread_mutex_t lingering_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct lingering *_Atomic lingering;
+static _Atomic bool some_went; /* endpoints with windows of this process */
 
 struct each
 {
@@ -684,9 +692,14 @@ void windows_tidy (void)
     process_read_mail ();
     if (atomic_load (&lingering))
         sweep_lingering ();
-    if (foreign_any ()) {
+    const bool release = atomic_exchange (&some_went, false);
+    if (release || foreign_any ()) {
         capture_lock ();
         foreign_sweep ();
+        if (release) {
+            arena_release (0, UINT64_MAX);
+            process_unmap_own ();
+        }
         capture_unlock ();
     }
 }
@@ -696,6 +709,7 @@ void windows_linger (struct endpoint *endpoint)
     const uint32_t used = used_by_us (endpoint);
     if (used == 0)
         return;
+    atomic_store (&some_went, true);
     const uint64_t me = process_id (process_self ());
     bool mine = false;
     for (uint32_t i = 0; i < used; i++) {

@@ -295,6 +295,128 @@ static void test_mapping_keeps_the_connection (void)
     scif_close (pair[1]);
 }
 
+/* What mremap adds to a registered mapping is fresh, whatever its size. */
+static void test_mremap_shows_no_other_window (void)
+{
+    static const size_t sizes[] = {1, 2, 16, 300};
+    for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+        const size_t n = sizes[k];
+        char *p[4];
+        check_pair (pair);
+        for (int i = 0; i < 4; i++) {
+            p[i] = pages (n, MAP_PRIVATE);
+            memset (p[i], 'a' + i, n * PAGE);
+            CHECK (scif_register (pair[0], p[i], n * PAGE, 0, RW, 0) > 0);
+        }
+        for (int i = 0; i < 4; i++) {
+            p[i] = mremap (p[i], n * PAGE, 3 * n * PAGE, MREMAP_MAYMOVE);
+            CHECK (p[i] != MAP_FAILED && p[i][n * PAGE - 1] == 'a' + i);
+            CHECK (p[i][n * PAGE] == 0 && p[i][3 * n * PAGE - 1] == 0);
+            memset (p[i] + n * PAGE, 'x', 2 * n * PAGE);
+        }
+        for (int i = 0; i < 4; i++) {
+            CHECK (p[i][0] == 'a' + i && p[i][n * PAGE - 1] == 'a' + i);
+            munmap (p[i], 3 * n * PAGE);
+        }
+        scif_close (pair[0]);
+        scif_close (pair[1]);
+    }
+}
+
+static void check_discarded (char *p, size_t n)
+{
+    int bad = 0;
+    CHECK_EQUAL (madvise (p, n * PAGE, MADV_DONTNEED), 0);
+    for (size_t i = 0; i < n * PAGE; i++)
+        bad += p[i] != 0;
+    CHECK_EQUAL (bad, 0);
+    p[0] = p[n * PAGE - 1] = 'n';
+    CHECK (p[0] == 'n' && p[n * PAGE - 1] == 'n');
+}
+
+/* Memory is private again when no window has it, and can be discarded. */
+static void test_unregistered_memory_is_private (void)
+{
+    const size_t n = 20;
+    char *p = pages (n, MAP_PRIVATE);
+    check_pair (pair);
+    memset (p, 'k', n * PAGE);
+    off_t at = scif_register (pair[0], p, n * PAGE, 0, RW, 0);
+    const off_t part = scif_register (pair[1], p, 4 * PAGE, 0, RW, 0);
+    CHECK_EQUAL (scif_unregister (pair[0], at, n * PAGE), 0);
+    CHECK (p[0] == 'k' && p[n * PAGE - 1] == 'k');
+    check_discarded (p + 4 * PAGE, n - 4);
+    /* A part is in another window still. */
+    strcpy (p, "still");
+    char seen[6] = "";
+    CHECK_EQUAL (scif_vreadfrom (pair[0], seen, 6, part, 0), 0);
+    CHECK (strcmp (seen, "still") == 0);
+    CHECK_EQUAL (scif_unregister (pair[1], part, 4 * PAGE), 0);
+    CHECK (strcmp (p, "still") == 0);
+    check_discarded (p, n);
+
+    /* The same memory can be a window again. */
+    check_shared ("registered again", p, n);
+
+    /* What the peer has mapped stays what it shows. */
+    at = scif_register (pair[0], p, n * PAGE, 0, RW, 0);
+    char *m = scif_mmap (NULL, PAGE, RW, 0, pair[1], at);
+    CHECK (m != SCIF_MMAP_FAILED);
+    CHECK_EQUAL (scif_unregister (pair[0], at, n * PAGE), 0);
+    p[9] = '9';
+    CHECK_EQUAL (m[9], '9');
+    scif_munmap (m, PAGE);
+
+    CHECK (scif_register (pair[0], p, n * PAGE, 0, RW, 0) > 0);
+    scif_close (pair[0]);
+    scif_close (pair[1]);
+    CHECK_EQUAL (p[9], '9');
+    check_discarded (p, n);
+    munmap (p, n * PAGE);
+}
+
+static _Atomic bool done;
+
+/* Counts up in each page, as fast as it goes. */
+static void *keep_storing (void *memory)
+{
+    volatile uint64_t *counters = memory;
+    uint64_t n = 0, bad = 0;
+    while (!done) {
+        for (size_t i = 0; i < 64; i++) {
+            bad += counters[i * PAGE / 8] != n;
+            counters[i * PAGE / 8] = n + 1;
+        }
+        n++;
+    }
+    return (void *) bad;
+}
+
+/* Others may write to memory while it is being unregistered. */
+static void test_unregistering_loses_no_stores (void)
+{
+    char *p = pages (64, MAP_PRIVATE);
+    check_pair (pair);
+    for (int i = 0; i < 50; i++) {
+        pthread_t thread;
+        void *bad;
+        const off_t at = scif_register (pair[0], p, 64 * PAGE, 0, RW, 0);
+        for (int k = 0; k < 64; k++)
+            memset (p + k * PAGE, 0, 8);
+        done = false;
+        pthread_create (&thread, NULL, keep_storing, p);
+        usleep (500);
+        CHECK_EQUAL (scif_unregister (pair[0], at, 64 * PAGE), 0);
+        usleep (500);
+        done = true;
+        pthread_join (thread, &bad);
+        CHECK_EQUAL ((intptr_t) bad, 0);
+    }
+    scif_close (pair[0]);
+    scif_close (pair[1]);
+    munmap (p, 64 * PAGE);
+}
+
 /* Between processes: shared pages, survival of the owner, fork. */
 static void test_two_processes (void)
 {
@@ -373,6 +495,53 @@ static void test_fork_of_the_owner (void)
     scif_close (pair[0]);
     scif_close (pair[1]);
     free (p);
+}
+
+/* A child has the peer's windows, whether or not the parent had used them. */
+static void check_child_of_the_user (bool look_before)
+{
+    struct scif_portID at, peer;
+    int accepted;
+    char byte = 0;
+    const int listener = check_listen (1, &at);
+    const pid_t owner = fork ();
+    if (owner == 0) {
+        char *p = pages (1, MAP_PRIVATE);
+        const int epd = scif_open ();
+        scif_connect (epd, &at);
+        memset (p, 7, PAGE);
+        if (scif_register (epd, p, PAGE, 0, RW, SCIF_MAP_FIXED) != 0)
+            _exit (1);
+        scif_send (epd, "r", 1, SCIF_SEND_BLOCK);
+        scif_recv (epd, &byte, 1, SCIF_RECV_BLOCK);
+        _exit (p[1]);
+    }
+    CHECK_EQUAL (scif_accept (listener, &peer, &accepted, SCIF_ACCEPT_SYNC), 0);
+    CHECK_EQUAL (scif_recv (accepted, &byte, 1, SCIF_RECV_BLOCK), 1);
+    if (look_before)
+        CHECK (scif_vreadfrom (accepted, &byte, 1, 0, 0) == 0 && byte == 7);
+    const pid_t child = fork ();
+    if (child == 0) {
+        char *m = scif_mmap (NULL, PAGE, RW, 0, accepted, 0);
+        if (scif_vreadfrom (accepted, &byte, 1, 99, 0) != 0 || byte != 7)
+            _exit (1);
+        if (m == SCIF_MMAP_FAILED || m[5] != 7)
+            _exit (2);
+        m[1] = 8;
+        _exit (0);
+    }
+    CHECK_EQUAL (check_reap (child), 0);
+    CHECK (scif_vreadfrom (accepted, &byte, 1, 1, 0) == 0 && byte == 8);
+    scif_send (accepted, "x", 1, 0);
+    CHECK_EQUAL (check_reap (owner), 8);
+    scif_close (accepted);
+    scif_close (listener);
+}
+
+static void test_fork_of_the_user (void)
+{
+    check_child_of_the_user (true);
+    check_child_of_the_user (false);
 }
 
 #ifdef SANITIZED
@@ -505,8 +674,12 @@ int main (void)
     RUN (test_partly_touched_memory);
     RUN (test_mmap_spans_windows);
     RUN (test_mapping_keeps_the_connection);
+    RUN (test_mremap_shows_no_other_window);
+    RUN (test_unregistered_memory_is_private);
+    RUN (test_unregistering_loses_no_stores);
     RUN (test_two_processes);
     RUN (test_fork_of_the_owner);
+    RUN (test_fork_of_the_user);
     RUN (test_many_windows);
     RUN (test_address_space);
     RUN (test_arena_is_reused);
