@@ -87,21 +87,24 @@ static uint64_t word (const char *memory, size_t at)
 }
 
 CASE (signal_writes, "4.7",
-      "signal writes the 64-bit values at once, local, remote or both", 0)
+      "signal writes the 64-bit values at once, local, remote or both; with "
+      "INIT_PEER local and remote are the peer's",
+      0)
 {
     const uint64_t l = 0x1122334455667788u, r = 0x99aabbccddeeff00u;
     struct words w = words_open (READ_WRITE, READ_WRITE);
     static const int sides[] = {SCIF_FENCE_INIT_SELF, SCIF_FENCE_INIT_PEER};
+    static const int here[] = {SCIF_SIGNAL_LOCAL, SCIF_SIGNAL_REMOTE};
     int i;
     for (i = 0; i < 2; i++) {
         memset (w.local, 0, PAGE);
         memset (w.remote, 0, PAGE);
         RETURNS (scif_fence_signal (w.pair.connecter, 8, l, 16, r,
-                                    sides[i] | SCIF_SIGNAL_LOCAL),
+                                    sides[i] | here[i]),
                  0);
         CHECK (word (w.local, 8) == l && word (w.remote, 16) == 0);
         RETURNS (scif_fence_signal (w.pair.connecter, 24, l, 32, r,
-                                    sides[i] | SCIF_SIGNAL_REMOTE),
+                                    sides[i] | here[1 - i]),
                  0);
         CHECK (word (w.local, 24) == 0 && word (w.remote, 32) == r);
         RETURNS (scif_fence_signal (w.pair.connecter, 40, l + 1, PAGE - 8,

@@ -271,7 +271,10 @@ int scif_fence_wait (scif_epd_t epd, int mark);
 /*
  * When the transfers initiated so far by one end are complete, stores the
  * 8-byte lval at loff of a local window (SCIF_SIGNAL_LOCAL) and rval at roff
- * of the peer's (SCIF_SIGNAL_REMOTE). Offsets are multiples of 4.
+ * of the peer's (SCIF_SIGNAL_REMOTE). With SCIF_FENCE_INIT_PEER the two flags
+ * are as the peer sees them: SCIF_SIGNAL_LOCAL stores rval at roff of the
+ * peer's window, SCIF_SIGNAL_REMOTE lval at loff of a local one. Offsets are
+ * multiples of 4, loff for SCIF_SIGNAL_LOCAL, roff for SCIF_SIGNAL_REMOTE.
  * EINVAL: bad flags or offsets; ENXIO: no window; EPERM: not writable.
  */
 int scif_fence_signal (scif_epd_t epd,

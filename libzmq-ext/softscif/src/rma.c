@@ -336,12 +336,18 @@ static int signal_values (struct endpoint *endpoint,
 {
     struct pins local, remote;
     int error = 0;
-    if (flags & SCIF_SIGNAL_LOCAL)
+    /* With INIT_PEER local and remote are as the peer sees them. */
+    const bool by_peer = (flags & SCIF_FENCE_INIT_PEER) != 0;
+    const bool here =
+      (flags & (by_peer ? SCIF_SIGNAL_REMOTE : SCIF_SIGNAL_LOCAL)) != 0;
+    const bool there =
+      (flags & (by_peer ? SCIF_SIGNAL_LOCAL : SCIF_SIGNAL_REMOTE)) != 0;
+    if (here)
         error = windows_pin (endpoint, endpoint->side, (uint64_t) loff,
                              sizeof lval, SCIF_PROT_WRITE, &local);
     if (error)
         return error;
-    if (flags & SCIF_SIGNAL_REMOTE) {
+    if (there) {
         error = windows_pin (endpoint, 1 - endpoint->side, (uint64_t) roff,
                              sizeof rval, SCIF_PROT_WRITE, &remote);
         if (!error) {
@@ -349,7 +355,7 @@ static int signal_values (struct endpoint *endpoint,
             windows_unpin (&remote);
         }
     }
-    if (flags & SCIF_SIGNAL_LOCAL) {
+    if (here) {
         if (!error)
             error = store (&local, (uint64_t) loff, lval);
         windows_unpin (&local);

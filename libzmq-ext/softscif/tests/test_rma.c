@@ -150,6 +150,20 @@ static void test_fences (void)
     CHECK (value == 0x1122334455667788);
     memcpy (&value, remote + 4092, 8);
     CHECK (value == 0x99aabbccddeeff00);
+    /* Local to the peer is remote to us. */
+    const int peer = SCIF_FENCE_INIT_PEER;
+    memset (local, 0, 64);
+    memset (remote, 0, 64);
+    CHECK_EQUAL (scif_fence_signal (pair[0], 8, 'l', 16, 'r',
+                                    peer | SCIF_SIGNAL_LOCAL),
+                 0);
+    CHECK (local[8] == 0 && local[16] == 0);
+    CHECK (remote[8] == 0 && remote[16] == 'r');
+    CHECK_EQUAL (scif_fence_signal (pair[0], 24, 'l', 32, 'r',
+                                    peer | SCIF_SIGNAL_REMOTE),
+                 0);
+    CHECK (local[24] == 'l' && local[32] == 0);
+    CHECK (remote[24] == 0 && remote[32] == 0);
     CHECK_ERRNO (scif_fence_signal (pair[0], 0, 1, 0, 1, self), EINVAL);
     CHECK_ERRNO (scif_fence_signal (pair[0], 0, 1, 0, 1, SCIF_SIGNAL_LOCAL),
                  EINVAL);
