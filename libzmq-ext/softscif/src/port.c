@@ -25,6 +25,8 @@
 
 #define PORT_FIRST_AUTOMATIC (SCIF_PORT_RSVD + 1)
 #define PORT_LAST 65535
+#define FEW_TRIES 64
+#define TRIES_SHARE 10
 
 struct claim
 {
@@ -173,17 +175,6 @@ static int claim_file (struct endpoint *endpoint, uint16_t port)
     return 0;
 }
 
-static int claim_any_file (struct endpoint *endpoint, uint16_t *port)
-{
-    for (unsigned p = PORT_FIRST_AUTOMATIC; p <= PORT_LAST; p++) {
-        const int error = claim_file (endpoint, (uint16_t) p);
-        *port = (uint16_t) p;
-        if (error != EADDRINUSE)
-            return error;
-    }
-    return ENOSPC;
-}
-
 /* Removes a port's files, unless a forked process still has the claim. */
 static void remove_files (uint16_t port)
 {
@@ -213,37 +204,66 @@ int port_name_listener (const struct endpoint *endpoint, int fd)
 
 /* ---- */
 
-/* The lowest port that is free. */
-static int bind_automatic (struct endpoint *endpoint, int fd, uint16_t *port)
+/*
+ * Ports that were found taken. They are not tried each time: that would take
+ * long when there are many. As other processes do not tell when they let go of
+ * theirs all are tried again now and then, as often as takes a tenth of the
+ * time, and always when they are few.
+ */
+static _Atomic uint64_t taken[PORT_LAST / 64 + 1];
+static _Atomic int64_t try_all_from_ns;
+
+static void note_taken (uint16_t port, bool is_taken)
 {
+    const uint64_t bit = UINT64_C (1) << port % 64;
+    if (is_taken)
+        atomic_fetch_or (&taken[port / 64], bit);
+    else
+        atomic_fetch_and (&taken[port / 64], ~bit);
+}
+
+static int take_port (struct endpoint *endpoint, int fd, uint16_t port)
+{
+    return config_get ()->dir ? claim_file (endpoint, port)
+                              : try_port (endpoint, fd, port);
+}
+
+/* The lowest port that is free. */
+static int take_any_port (struct endpoint *endpoint, int fd, uint16_t *port)
+{
+    const int64_t start = now_ns ();
+    const bool all = start >= try_all_from_ns;
+    unsigned tries = 0;
+    for (size_t i = 0; all && i < sizeof taken / sizeof *taken; i++)
+        taken[i] = 0;
     for (unsigned p = PORT_FIRST_AUTOMATIC; p <= PORT_LAST; p++) {
-        const int error = try_port (endpoint, fd, (uint16_t) p);
+        if (taken[p / 64] >> p % 64 & 1)
+            continue;
+        tries++;
         *port = (uint16_t) p;
-        if (error != EADDRINUSE)
-            return error;
+        const int error = take_port (endpoint, fd, *port);
+        if (error == EADDRINUSE || !error)
+            note_taken (*port, true);
+        if (error == EADDRINUSE)
+            continue;
+        const int64_t end = now_ns ();
+        if (tries > FEW_TRIES)
+            try_all_from_ns = end + (end - start) * (TRIES_SHARE - 1);
+        return error;
     }
-    return ENOSPC;
+    /* Some may be free by now. */
+    try_all_from_ns = 0;
+    return all ? ENOSPC : take_any_port (endpoint, fd, port);
 }
 
 int port_bind (struct endpoint *endpoint, int fd, uint16_t port)
 {
-    int error;
-    if (config_get ()->dir) {
-        error = port == 0 ? claim_any_file (endpoint, &port)
-                          : claim_file (endpoint, port);
-        if (error == EADDRINUSE) {
-            endpoint_collect_garbage ();
-            error = claim_file (endpoint, port);
-        }
-    } else if (port == 0) {
-        error = bind_automatic (endpoint, fd, &port);
-    } else {
-        error = try_port (endpoint, fd, port);
-        if (error == EADDRINUSE) {
-            /* Perhaps held by endpoints that were closed behind our back. */
-            endpoint_collect_garbage ();
-            error = try_port (endpoint, fd, port);
-        }
+    int error = port == 0 ? take_any_port (endpoint, fd, &port)
+                          : take_port (endpoint, fd, port);
+    if (error == EADDRINUSE) {
+        /* Perhaps held by endpoints that were closed behind our back. */
+        endpoint_collect_garbage ();
+        error = take_port (endpoint, fd, port);
     }
     if (error) {
         errno = error == EADDRINUSE ? EINVAL : if_closed (error);
@@ -285,6 +305,7 @@ void port_release (struct endpoint *endpoint)
 {
     struct claim *claim = endpoint->claim;
     endpoint->claim = NULL;
+    note_taken (endpoint->port, false);
     endpoint->port = 0;
     if (!claim)
         return;

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 
 static void test_open_gives_a_descriptor (void)
 {
@@ -26,6 +27,57 @@ static void test_automatic_ports_are_the_lowest (void)
     CHECK_EQUAL (scif_bind (c, 0), 1089);
     scif_close (b);
     scif_close (c);
+}
+
+/* Where thousands of ports are taken the next one is found as quickly. */
+static void test_many_ports_are_taken (void)
+{
+    enum { TAKEN = 1500, MORE = 500 };
+    struct rlimit limit;
+    int ready[2], epds[MORE], bad = 0;
+    char byte;
+    CHECK_EQUAL (getrlimit (RLIMIT_NOFILE, &limit), 0);
+    if (limit.rlim_max < TAKEN + 100) {
+        printf ("# many ports not tried: too few descriptors\n");
+        return;
+    }
+    CHECK_EQUAL (pipe (ready), 0);
+    const pid_t child = fork ();
+    if (child == 0) {
+        limit.rlim_cur = TAKEN + 100;
+        setrlimit (RLIMIT_NOFILE, &limit);
+        for (int i = 0; i < TAKEN; i++)
+            bad += scif_bind (scif_open (), 0) != 1089 + i;
+        if (bad || write (ready[1], "r", 1) != 1)
+            _exit (1);
+        pause ();
+    }
+    CHECK_EQUAL (read (ready[0], &byte, 1), 1);
+    const int64_t start = check_now_ms ();
+    for (int i = 0; i < MORE; i++) {
+        epds[i] = scif_open ();
+        bad += scif_bind (epds[i], 0) != 1089 + TAKEN + i;
+    }
+    CHECK_EQUAL (bad, 0);
+    CHECK (check_now_ms () - start < 2000);
+    /* Its own is reused at once, another process' soon. */
+    scif_close (epds[7]);
+    epds[7] = scif_open ();
+    CHECK_EQUAL (scif_bind (epds[7], 0), 1089 + TAKEN + 7);
+    kill (child, SIGKILL);
+    check_reap (child);
+    int port = 0;
+    for (int i = 0; i < 5000 && port != 1089; i++) {
+        scif_close (epds[7]);
+        epds[7] = scif_open ();
+        port = scif_bind (epds[7], 0);
+        usleep (1000);
+    }
+    CHECK_EQUAL (port, 1089);
+    for (int i = 0; i < MORE; i++)
+        scif_close (epds[i]);
+    close (ready[0]);
+    close (ready[1]);
 }
 
 static void test_bind_errors (void)
@@ -319,6 +371,7 @@ int main (void)
     setenv ("SOFTSCIF_CONNECT_TIMEOUT", "1500", 1);
     RUN (test_open_gives_a_descriptor);
     RUN (test_automatic_ports_are_the_lowest);
+    RUN (test_many_ports_are_taken);
     RUN (test_bind_errors);
     RUN (test_listen_errors);
     RUN (test_admin_ports);
