@@ -49,12 +49,7 @@ int do_listen (scif_epd_t epd, int backlog)
         }
     }
     pthread_mutex_unlock (&endpoint->lock);
-    endpoint_put (endpoint);
-    if (error) {
-        errno = error;
-        return -1;
-    }
-    return 0;
+    return endpoint_finish (endpoint, error);
 }
 
 /* The next request's socket, or -1 and errno: EAGAIN when there is none. */
@@ -78,41 +73,23 @@ static int next_request (int fd)
 static struct segment *receive_greeting (int fd, struct process **process)
 {
     struct greeting greeting;
-    struct iovec io = {&greeting, sizeof greeting};
-    union greeting_control control;
-    struct msghdr message;
+    int fds[GREETING_FDS];
     struct pollfd p = {fd, POLLIN, 0};
     struct segment *segment = NULL;
-    memset (&message, 0, sizeof message);
-    message.msg_iov = &io;
-    message.msg_iovlen = 1;
-    message.msg_control = control.bytes;
-    message.msg_controllen = sizeof control.bytes;
     if (poll (&p, 1, GREETING_PATIENCE_MS) != 1)
         return NULL;
-    const ssize_t n = recvmsg (fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (n < 0)
+    const ssize_t n =
+      wire_receive (fd, &greeting, sizeof greeting, fds, GREETING_FDS);
+    if (fds[GREETING_SEGMENT] < 0)
         return NULL;
-    for (struct cmsghdr *c = CMSG_FIRSTHDR (&message); c;
-         c = CMSG_NXTHDR (&message, c)) {
-        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-            continue;
-        int fds[GREETING_FDS];
-        const size_t count = (c->cmsg_len - CMSG_LEN (0)) / sizeof fds[0];
-        if (count > GREETING_FDS)
-            continue; /* there is no room for more */
-        memcpy (fds, CMSG_DATA (c), count * sizeof fds[0]);
-        if (count == GREETING_FDS && n == (ssize_t) sizeof greeting
-            && greeting.magic == SEGMENT_MAGIC
-            && greeting.version == SEGMENT_VERSION
-            && (segment = segment_attach (fds[GREETING_SEGMENT]))) {
-            *process = process_meet (greeting.process, fds[GREETING_MAILBOX]);
-            close (fds[GREETING_SEGMENT]);
-            continue;
-        }
-        for (size_t i = 0; i < count; i++)
-            close (fds[i]);
-    }
+    if (n == (ssize_t) sizeof greeting && greeting.magic == SEGMENT_MAGIC
+        && greeting.version == SEGMENT_VERSION)
+        segment = segment_attach (fds[GREETING_SEGMENT]);
+    if (segment)
+        *process = process_meet (greeting.process, fds[GREETING_MAILBOX]);
+    else
+        close (fds[GREETING_MAILBOX]);
+    close (fds[GREETING_SEGMENT]);
     return segment;
 }
 
@@ -307,7 +284,6 @@ int do_accept (scif_epd_t epd,
     int error = listener->state != STATE_LISTENING
                   ? EINVAL
                   : accept_one (listener, epd, &from, &accepted, flags != 0);
-    endpoint_put (listener);
     if (!error
         && (!memory_is_writable (peer, sizeof *peer)
             || !memory_is_writable (newepd, sizeof *newepd))) {
@@ -318,9 +294,5 @@ int do_accept (scif_epd_t epd,
         memcpy (peer, &from, sizeof from);
         memcpy (newepd, &accepted, sizeof accepted);
     }
-    if (error) {
-        errno = error;
-        return -1;
-    }
-    return 0;
+    return endpoint_finish (listener, error);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The 22 functions. Each does its work elsewhere; here faults are injected and
- * calls traced when the environment asks for it, at the cost of one branch
+ * calls traced when the environment asks for it, at the cost of a branch or two
  * when it does not.
  */
 #include <errno.h>
@@ -12,233 +12,130 @@
 #define SCIF_EXPORT __attribute__ ((visibility ("default")))
 #define CHECKING __builtin_expect (check_is_on (), 0)
 
-static int failed (int error)
+static intptr_t failed (int error)
 {
     errno = error;
     return -1;
 }
 
-SCIF_EXPORT scif_epd_t scif_open (void)
-{
-    const scif_epd_t rc = do_open ();
-    if (CHECKING)
-        check_trace (rc, "scif_open ()");
-    return rc;
-}
+/*
+ * A function by its type and name, its parameters, what it is called with, the
+ * fault it may meet and what is traced.
+ */
+#define FUNCTION(type, name, parameters, arguments, fault, ...)                \
+    SCIF_EXPORT type scif_##name parameters                                    \
+    {                                                                          \
+        const int error = CHECKING ? (fault) : 0;                              \
+        type const rc = error ? (type) failed (error) : do_##name arguments;   \
+        if (CHECKING)                                                          \
+            check_trace ((long long) (intptr_t) rc, "scif_" #name __VA_ARGS__);\
+        return rc;                                                             \
+    }
 
-SCIF_EXPORT int scif_close (scif_epd_t epd)
-{
-    const int rc = do_close (epd);
-    if (CHECKING)
-        check_trace (rc, "scif_close (%d)", epd);
-    return rc;
-}
+FUNCTION (scif_epd_t, open, (void), (), 0, " ()")
 
-SCIF_EXPORT int scif_bind (scif_epd_t epd, uint16_t pn)
-{
-    const int rc = do_bind (epd, pn);
-    if (CHECKING)
-        check_trace (rc, "scif_bind (%d, %u)", epd, (unsigned) pn);
-    return rc;
-}
+FUNCTION (int, close, (scif_epd_t epd), (epd), 0, " (%d)", epd)
 
-SCIF_EXPORT int scif_listen (scif_epd_t epd, int backlog)
-{
-    const int rc = do_listen (epd, backlog);
-    if (CHECKING)
-        check_trace (rc, "scif_listen (%d, %d)", epd, backlog);
-    return rc;
-}
+FUNCTION (int, bind, (scif_epd_t epd, uint16_t pn), (epd, pn), 0, " (%d, %u)",
+          epd, (unsigned) pn)
 
-SCIF_EXPORT int scif_connect (scif_epd_t epd, struct scif_portID *dst)
-{
-    if (!CHECKING)
-        return do_connect (epd, dst);
-    const int fault = check_fault (FAULT_CONNECT, epd, NULL);
-    const int rc = fault ? failed (fault) : do_connect (epd, dst);
-    check_trace (rc, "scif_connect (%d, %d:%d)", epd, dst ? dst->node : -1,
-                 dst ? dst->port : -1);
-    return rc;
-}
+FUNCTION (int, listen, (scif_epd_t epd, int backlog), (epd, backlog), 0,
+          " (%d, %d)", epd, backlog)
 
-SCIF_EXPORT int scif_accept (scif_epd_t epd,
-                             struct scif_portID *peer,
-                             scif_epd_t *newepd,
-                             int flags)
-{
-    const int rc = do_accept (epd, peer, newepd, flags);
-    if (CHECKING)
-        check_trace (rc, "scif_accept (%d, %d:%d, %d, %d)", epd,
-                     rc == 0 ? peer->node : -1, rc == 0 ? peer->port : -1,
-                     rc == 0 ? *newepd : -1, flags);
-    return rc;
-}
+FUNCTION (int, connect, (scif_epd_t epd, struct scif_portID *dst), (epd, dst),
+          check_fault (FAULT_CONNECT, epd, NULL), " (%d, %d:%d)", epd,
+          dst ? dst->node : -1, dst ? dst->port : -1)
 
-SCIF_EXPORT int scif_send (scif_epd_t epd, void *msg, int len, int flags)
-{
-    if (!CHECKING)
-        return do_send (epd, msg, len, flags);
-    int allowed = len;
-    const int fault =
-      check_fault (FAULT_SEND, epd, flags == 0 && len > 1 ? &allowed : NULL);
-    const int rc = fault ? failed (fault) : do_send (epd, msg, allowed, flags);
-    check_trace (rc, "scif_send (%d, %p, %d, %d)", epd, msg, len, flags);
-    return rc;
-}
+FUNCTION (int, accept,
+          (scif_epd_t epd, struct scif_portID *peer, scif_epd_t *newepd,
+           int flags),
+          (epd, peer, newepd, flags), 0, " (%d, %d:%d, %d, %d)", epd,
+          rc == 0 ? peer->node : -1, rc == 0 ? peer->port : -1,
+          rc == 0 ? *newepd : -1, flags)
 
-SCIF_EXPORT int scif_recv (scif_epd_t epd, void *msg, int len, int flags)
-{
-    if (!CHECKING)
-        return do_recv (epd, msg, len, flags);
-    int allowed = len;
-    const int fault =
-      check_fault (FAULT_RECV, epd, flags == 0 && len > 1 ? &allowed : NULL);
-    const int rc = fault ? failed (fault) : do_recv (epd, msg, allowed, flags);
-    check_trace (rc, "scif_recv (%d, %p, %d, %d)", epd, msg, len, flags);
-    return rc;
-}
+/* A fault may leave half of what the call could move. */
+#define STREAM_FUNCTION(name, point)                                           \
+    SCIF_EXPORT int scif_##name (scif_epd_t epd, void *msg, int len,           \
+                                 int flags)                                    \
+    {                                                                          \
+        int most = len;                                                        \
+        const int error =                                                      \
+          CHECKING ? check_fault (point, epd, flags || len < 2 ? NULL : &most) \
+                   : 0;                                                        \
+        const int rc =                                                         \
+          error ? (int) failed (error) : do_##name (epd, msg, most, flags);    \
+        if (CHECKING)                                                          \
+            check_trace (rc, "scif_" #name " (%d, %p, %d, %d)", epd, msg, len, \
+                         flags);                                               \
+        return rc;                                                             \
+    }
 
-SCIF_EXPORT int
-scif_poll (struct scif_pollepd *epds, unsigned int nepds, long timeout)
-{
-    const int rc = do_poll (epds, nepds, timeout);
-    if (CHECKING)
-        check_trace (rc, "scif_poll (%p, %u, %ld)", (void *) epds, nepds,
-                     timeout);
-    return rc;
-}
+STREAM_FUNCTION (send, FAULT_SEND)
+STREAM_FUNCTION (recv, FAULT_RECV)
+
+FUNCTION (int, poll,
+          (struct scif_pollepd * epds, unsigned int nepds, long timeout),
+          (epds, nepds, timeout), 0, " (%p, %u, %ld)", (void *) epds, nepds,
+          timeout)
 
 SCIF_EXPORT int scif_get_fd (scif_epd_t epd)
 {
     return epd;
 }
 
-SCIF_EXPORT int scif_get_nodeIDs (uint16_t *nodes, int len, uint16_t *self)
-{
-    const int rc = do_get_nodeIDs (nodes, len, self);
-    if (CHECKING)
-        check_trace (rc, "scif_get_nodeIDs (%p, %d, %p)", (void *) nodes, len,
-                     (void *) self);
-    return rc;
-}
+FUNCTION (int, get_nodeIDs, (uint16_t * nodes, int len, uint16_t *self),
+          (nodes, len, self), 0, " (%p, %d, %p)", (void *) nodes, len,
+          (void *) self)
 
-SCIF_EXPORT off_t scif_register (scif_epd_t epd,
-                                 void *addr,
-                                 size_t len,
-                                 off_t offset,
-                                 int prot_flags,
-                                 int map_flags)
-{
-    const int fault =
-      CHECKING ? check_fault (FAULT_REGISTER, epd, NULL) : 0;
-    const off_t rc =
-      fault ? failed (fault)
-            : do_register (epd, addr, len, offset, prot_flags, map_flags);
-    if (CHECKING)
-        check_trace (rc, "scif_register (%d, %p, %zu, %#llx, %d, %#x)", epd,
-                     addr, len, (unsigned long long) offset, prot_flags,
-                     (unsigned) map_flags);
-    return rc;
-}
+FUNCTION (off_t, register,
+          (scif_epd_t epd, void *addr, size_t len, off_t offset,
+           int prot_flags, int map_flags),
+          (epd, addr, len, offset, prot_flags, map_flags),
+          check_fault (FAULT_REGISTER, epd, NULL),
+          " (%d, %p, %zu, %#llx, %d, %#x)", epd, addr, len,
+          (unsigned long long) offset, prot_flags, (unsigned) map_flags)
 
-SCIF_EXPORT int scif_unregister (scif_epd_t epd, off_t offset, size_t len)
-{
-    const int rc = do_unregister (epd, offset, len);
-    if (CHECKING)
-        check_trace (rc, "scif_unregister (%d, %#llx, %zu)", epd,
-                     (unsigned long long) offset, len);
-    return rc;
-}
+FUNCTION (int, unregister, (scif_epd_t epd, off_t offset, size_t len),
+          (epd, offset, len), 0, " (%d, %#llx, %zu)", epd,
+          (unsigned long long) offset, len)
 
-SCIF_EXPORT void *scif_mmap (void *addr,
-                             size_t len,
-                             int prot_flags,
-                             int map_flags,
-                             scif_epd_t epd,
-                             off_t offset)
-{
-    void *rc = do_mmap (addr, len, prot_flags, map_flags, epd, offset);
-    if (CHECKING)
-        check_trace ((long long) (intptr_t) rc,
-                     "scif_mmap (%p, %zu, %d, %#x, %d, %#llx)", addr, len,
-                     prot_flags, (unsigned) map_flags, epd,
-                     (unsigned long long) offset);
-    return rc;
-}
+FUNCTION (void *, mmap,
+          (void *addr, size_t len, int prot_flags, int map_flags,
+           scif_epd_t epd, off_t offset),
+          (addr, len, prot_flags, map_flags, epd, offset), 0,
+          " (%p, %zu, %d, %#x, %d, %#llx)", addr, len, prot_flags,
+          (unsigned) map_flags, epd, (unsigned long long) offset)
 
-SCIF_EXPORT int scif_munmap (void *addr, size_t len)
-{
-    const int rc = do_munmap (addr, len);
-    if (CHECKING)
-        check_trace (rc, "scif_munmap (%p, %zu)", addr, len);
-    return rc;
-}
+FUNCTION (int, munmap, (void *addr, size_t len), (addr, len), 0, " (%p, %zu)",
+          addr, len)
 
-/* What the four transfer functions have in common around the transfer. */
-#define TRANSFER(name, local_format, local)                                    \
-    int fault = CHECKING ? check_fault (FAULT_PEER, epd, NULL) : 0;            \
-    const int rc = fault ? failed (fault)                                      \
-                         : do_##name (epd, local, len, roffset, rma_flags);    \
-    if (CHECKING)                                                              \
-        check_trace (rc, "scif_" #name " (%d, " local_format ", %zu, %#llx, "  \
-                     "%d)", epd, local, len, (unsigned long long) roffset,     \
-                     rma_flags);                                               \
-    return rc
+/* What the four transfer functions have in common. */
+#define TRANSFER(name, local_type, local_format)                               \
+    FUNCTION (int, name,                                                       \
+              (scif_epd_t epd, local_type local, size_t len, off_t roffset,    \
+               int rma_flags),                                                 \
+              (epd, local, len, roffset, rma_flags),                           \
+              check_fault (FAULT_PEER, epd, NULL),                             \
+              " (%d, " local_format ", %zu, %#llx, %d)", epd, local, len,      \
+              (unsigned long long) roffset, rma_flags)
 
-SCIF_EXPORT int scif_readfrom (
-  scif_epd_t epd, off_t loffset, size_t len, off_t roffset, int rma_flags)
-{
-    TRANSFER (readfrom, "%#lx", loffset);
-}
+TRANSFER (readfrom, off_t, "%#lx")
+TRANSFER (writeto, off_t, "%#lx")
+TRANSFER (vreadfrom, void *, "%p")
+TRANSFER (vwriteto, void *, "%p")
 
-SCIF_EXPORT int scif_writeto (
-  scif_epd_t epd, off_t loffset, size_t len, off_t roffset, int rma_flags)
-{
-    TRANSFER (writeto, "%#lx", loffset);
-}
+FUNCTION (int, fence_mark, (scif_epd_t epd, int flags, int *mark),
+          (epd, flags, mark), 0, " (%d, %#x, %d)", epd, (unsigned) flags,
+          rc == 0 ? *mark : -1)
 
-SCIF_EXPORT int scif_vreadfrom (
-  scif_epd_t epd, void *addr, size_t len, off_t roffset, int rma_flags)
-{
-    TRANSFER (vreadfrom, "%p", addr);
-}
+FUNCTION (int, fence_wait, (scif_epd_t epd, int mark), (epd, mark), 0,
+          " (%d, %d)", epd, mark)
 
-SCIF_EXPORT int scif_vwriteto (
-  scif_epd_t epd, void *addr, size_t len, off_t roffset, int rma_flags)
-{
-    TRANSFER (vwriteto, "%p", addr);
-}
-
-SCIF_EXPORT int scif_fence_mark (scif_epd_t epd, int flags, int *mark)
-{
-    const int rc = do_fence_mark (epd, flags, mark);
-    if (CHECKING)
-        check_trace (rc, "scif_fence_mark (%d, %#x, %d)", epd,
-                     (unsigned) flags, rc == 0 ? *mark : -1);
-    return rc;
-}
-
-SCIF_EXPORT int scif_fence_wait (scif_epd_t epd, int mark)
-{
-    const int rc = do_fence_wait (epd, mark);
-    if (CHECKING)
-        check_trace (rc, "scif_fence_wait (%d, %d)", epd, mark);
-    return rc;
-}
-
-SCIF_EXPORT int scif_fence_signal (scif_epd_t epd,
-                                   off_t loff,
-                                   uint64_t lval,
-                                   off_t roff,
-                                   uint64_t rval,
-                                   int flags)
-{
-    const int rc = do_fence_signal (epd, loff, lval, roff, rval, flags);
-    if (CHECKING)
-        check_trace (
-          rc, "scif_fence_signal (%d, %#llx, %#llx, %#llx, %#llx, %#x)", epd,
+FUNCTION (int, fence_signal,
+          (scif_epd_t epd, off_t loff, uint64_t lval, off_t roff,
+           uint64_t rval, int flags),
+          (epd, loff, lval, roff, rval, flags), 0,
+          " (%d, %#llx, %#llx, %#llx, %#llx, %#x)", epd,
           (unsigned long long) loff, (unsigned long long) lval,
           (unsigned long long) roff, (unsigned long long) rval,
-          (unsigned) flags);
-    return rc;
-}
+          (unsigned) flags)

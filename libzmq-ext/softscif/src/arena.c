@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The arena: one growing memfd whose pages take the place of the private
+ * The arena: one sparse memfd whose pages take the place of the private
  * pages that a program registers. Pages of it are free again when neither
  * this process has them mapped nor a window needs them.
  */
@@ -12,7 +12,6 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -33,7 +32,8 @@
 
 static int fd = -1;
 static uint64_t device, inode_number;
-static uint64_t gap; /* GAP, or 0 where files must not be as large */
+static uint64_t size; /* of the file: END, or all that RLIMIT_FSIZE allows */
+static uint64_t gap;  /* GAP, or 0 where that is less */
 static uint64_t next; /* where never used room begins */
 static uint64_t used, since_collection; /* bytes */
 static unsigned small_ones;
@@ -48,16 +48,17 @@ static bool make_arena (void)
     struct rlimit limit;
     if (fd >= 0)
         return true;
-    gap = getrlimit (RLIMIT_FSIZE, &limit) == 0
-              && limit.rlim_cur != RLIM_INFINITY
-            ? 0
-            : GAP;
+    /* Beyond the limit there would be a signal. */
+    size = END;
+    if (getrlimit (RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < END)
+        size = limit.rlim_cur;
+    gap = size < END ? 0 : GAP;
     fd = memfd_create ("softscif-arena", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0)
         return false;
     const int copy = fcntl (fd, F_DUPFD_CLOEXEC, 0);
-    /* It may grow, and nobody can take pages away from under a mapping. */
-    if (copy < 0 || fstat (fd, &st) != 0
+    /* Nobody can take pages away from under a mapping. */
+    if (copy < 0 || ftruncate (fd, (off_t) size) != 0 || fstat (fd, &st) != 0
         || fcntl (fd, F_ADD_SEALS, F_SEAL_SHRINK) != 0) {
         close (fd);
         if (copy >= 0)
@@ -192,7 +193,7 @@ static int allocate (uint64_t len, uint64_t *offset)
 {
     if (take_free_run (len, offset))
         return 0;
-    if (len > END - next - gap || ftruncate (fd, (off_t) (next + len + gap)) != 0)
+    if (len > size - next || size - next - len < gap)
         return ENOMEM;
     *offset = next;
     next += len + gap;
@@ -289,23 +290,13 @@ void arena_after_fork (void)
 
 static _Atomic uint64_t locked;
 
-static bool has_ipc_lock (void)
-{
-    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0, 0, 0}};
-    return syscall (SYS_capget, &header, data) == 0
-           && (data[CAP_TO_INDEX (CAP_IPC_LOCK)].effective
-               & CAP_TO_MASK (CAP_IPC_LOCK))
-                != 0;
-}
-
 bool memlock_charge (uint64_t len)
 {
     struct rlimit limit;
     const uint64_t total = atomic_fetch_add (&locked, len) + len;
     if (getrlimit (RLIMIT_MEMLOCK, &limit) != 0
         || limit.rlim_cur == RLIM_INFINITY || total <= limit.rlim_cur
-        || !config_get ()->memlock || has_ipc_lock ())
+        || !config_get ()->memlock || config_has_capability (CAP_IPC_LOCK))
         return true;
     atomic_fetch_sub (&locked, len);
     return false;

@@ -217,20 +217,16 @@ void async_drain (struct endpoint *endpoint)
 }
 
 /* The thread must be between two looks at the list when the child begins. */
-void async_before_fork (void)
+void async_fork (enum fork_step step)
 {
-    pthread_mutex_lock (&lock);
-}
-
-void async_after_fork_in_parent (void)
-{
+    if (step == BEFORE_FORK) {
+        pthread_mutex_lock (&lock);
+        return;
+    }
+    if (step == IN_CHILD) {
+        /* The parent's transfers are the parent's. */
+        list = NULL;
+        running = false;
+    }
     pthread_mutex_unlock (&lock);
-}
-
-void async_after_fork_in_child (void)
-{
-    /* The parent's transfers are the parent's. */
-    list = NULL;
-    running = false;
-    pthread_mutex_unlock (&lock); /* taken before the fork */
 }

@@ -477,28 +477,22 @@ static void leave_stack (void *unused)
 /*
  * Two processes cannot run on one stack: the pages of ours that are registered
  * become private again. The windows keep the old pages, as they do in the
- * driver when their owner writes after a fork.
+ * driver when their owner writes after a fork. And a child gets a copy of
+ * private memory. Ours is shared now, so the copy is made here, before anything
+ * else runs in the child.
  */
-void capture_before_fork (void)
+void capture_fork (enum fork_step step)
 {
-    pthread_mutex_lock (&lock);
-    stack_before_fork = (uintptr_t) __builtin_frame_address (0);
-    if (arena_fd () >= 0)
-        run_on_other_stack (leave_stack, NULL);
-}
-
-void capture_after_fork_in_parent (void)
-{
+    if (step == BEFORE_FORK) {
+        pthread_mutex_lock (&lock);
+        stack_before_fork = (uintptr_t) __builtin_frame_address (0);
+        if (arena_fd () >= 0)
+            run_on_other_stack (leave_stack, NULL);
+        return;
+    }
     pthread_mutex_unlock (&lock);
-}
-
-/*
- * The child of a fork gets a copy of private memory. Ours is shared now, so
- * the copy is made here, before anything else runs in the child.
- */
-void capture_after_fork_in_child (void)
-{
-    pthread_mutex_unlock (&lock); /* taken before the fork */
+    if (step == IN_PARENT)
+        return;
     jobs = NULL; /* of threads that are not here */
     job_done = (pthread_cond_t) PTHREAD_COND_INITIALIZER;
     if (arena_fd () >= 0)

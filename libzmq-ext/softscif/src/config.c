@@ -145,13 +145,16 @@ bool config_may_use_admin_ports (void)
     const struct config *c = config_get ();
     if (c->admin_ports >= 0)
         return c->admin_ports == 1;
-    /* Asked each time: a program may drop its privileges. */
+    return config_has_capability (CAP_SYS_ADMIN);
+}
+
+bool config_has_capability (int capability)
+{
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
     memset (data, 0, sizeof data);
-    if (syscall (SYS_capget, &header, data) != 0)
-        return false;
-    return (data[CAP_TO_INDEX (CAP_SYS_ADMIN)].effective
-            & CAP_TO_MASK (CAP_SYS_ADMIN))
-           != 0;
+    return syscall (SYS_capget, &header, data) == 0
+           && (data[CAP_TO_INDEX (capability)].effective
+               & CAP_TO_MASK (capability))
+                != 0;
 }

@@ -82,21 +82,7 @@ static int send_greeting (int fd, int segment_fd, struct process *self)
     struct greeting greeting = {SEGMENT_MAGIC, SEGMENT_VERSION,
                                 process_id (self)};
     const int fds[GREETING_FDS] = {segment_fd, process_mailbox (self)};
-    struct iovec io = {&greeting, sizeof greeting};
-    union greeting_control control;
-    struct msghdr message;
-    memset (&message, 0, sizeof message);
-    memset (&control, 0, sizeof control);
-    message.msg_iov = &io;
-    message.msg_iovlen = 1;
-    message.msg_control = control.bytes;
-    message.msg_controllen = CMSG_SPACE (sizeof fds);
-    struct cmsghdr *header = CMSG_FIRSTHDR (&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN (sizeof fds);
-    memcpy (CMSG_DATA (header), fds, sizeof fds);
-    if (sendmsg (fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL)
+    if (wire_send (fd, &greeting, sizeof greeting, fds, GREETING_FDS)
         != (ssize_t) sizeof greeting)
         return ECONNREFUSED;
     return tokens_send (fd, tokens_when_full ()) == 0 ? 0 : ECONNREFUSED;
@@ -324,10 +310,5 @@ int do_connect (scif_epd_t epd, struct scif_portID *dst)
         port = endpoint->port;
         pthread_mutex_unlock (&endpoint->lock);
     }
-    endpoint_put (endpoint);
-    if (error) {
-        errno = error;
-        return -1;
-    }
-    return port;
+    return endpoint_finish (endpoint, error) == 0 ? port : -1;
 }

@@ -206,7 +206,7 @@ static void collect_garbage_now_and_then (void)
 
 static void before_fork (void)
 {
-    capture_before_fork ();
+    capture_fork (BEFORE_FORK);
     pthread_mutex_lock (&table_lock);
     process_before_fork ();
     for (struct endpoint *e = all; e; e = e->next) {
@@ -215,25 +215,24 @@ static void before_fork (void)
             && !atomic_load (&e->prepared))
             atomic_store (&e->prepared, segment_create (&e->prepared_fd));
     }
-    timer_before_fork ();
-    async_before_fork ();
+    timer_fork (BEFORE_FORK);
+    async_fork (BEFORE_FORK);
 }
 
 static void after_fork_in_parent (void)
 {
-    async_after_fork_in_parent ();
-    timer_after_fork_in_parent ();
+    async_fork (IN_PARENT);
+    timer_fork (IN_PARENT);
     process_end_fork ();
     pthread_mutex_unlock (&table_lock);
-    capture_after_fork_in_parent ();
+    capture_fork (IN_PARENT);
 }
 
 /* Only the forking thread lives on: nobody else holds or waits any more. */
 static void after_fork_in_child (void)
 {
-    async_after_fork_in_child ();
-    timer_after_fork_in_child ();
-    process_end_fork ();
+    async_fork (IN_CHILD);
+    timer_fork (IN_CHILD);
     pthread_mutex_unlock (&table_lock); /* taken before the fork */
     for (struct endpoint *e = all; e; e = e->next) {
         pthread_mutex_init (&e->lock, NULL);
@@ -242,7 +241,8 @@ static void after_fork_in_child (void)
         e->inherited = true;
         e->sent_count = 0; /* those were the parent's objects */
     }
-    capture_after_fork_in_child ();
+    process_end_fork ();
+    capture_fork (IN_CHILD);
     mappings_after_fork ();
     windows_after_fork ();
     process_after_fork ();
@@ -315,6 +315,15 @@ void endpoint_put (struct endpoint *endpoint)
     pthread_mutex_destroy (&endpoint->lock);
     free (endpoint);
     errno = saved;
+}
+
+int endpoint_finish (struct endpoint *endpoint, int error)
+{
+    endpoint_put (endpoint);
+    if (!error)
+        return 0;
+    errno = error;
+    return -1;
 }
 
 struct segment *endpoint_take_prepared (struct endpoint *endpoint, int *fd)

@@ -43,6 +43,8 @@ struct config
 const struct config *config_get (void);
 bool config_node_online (uint16_t node);
 bool config_may_use_admin_ports (void);
+/* Asked each time: a program may drop its privileges. */
+bool config_has_capability (int capability);
 
 /* ---- shared segment of a connection (segment.c) ---- */
 
@@ -162,6 +164,14 @@ struct segment *segment_map_more (struct segment *segment, uint32_t slots);
 
 /* ---- endpoints (endpoint.c) ---- */
 
+/* What is shared is locked before a fork, and put right in the child. */
+enum fork_step
+{
+    BEFORE_FORK,
+    IN_PARENT,
+    IN_CHILD
+};
+
 enum endpoint_state
 {
     STATE_UNBOUND,
@@ -261,6 +271,8 @@ struct endpoint
 /* Looks the endpoint of fd up and takes a reference; null and errno. */
 struct endpoint *endpoint_get (int fd);
 void endpoint_put (struct endpoint *endpoint);
+/* The same at the end of a call: returns 0, or -1 and errno. */
+int endpoint_finish (struct endpoint *endpoint, int error);
 /* Makes an endpoint for the socket fd and files it; null and errno. */
 struct endpoint *endpoint_create (int fd);
 /* True while fd still is this endpoint's socket. */
@@ -432,10 +444,8 @@ bool extents_add (struct extents *extents,
                   uint64_t offset,
                   uint64_t len);
 
-/* Gives private memory to the child after, our own stack before a fork. */
-void capture_before_fork (void);
-void capture_after_fork_in_parent (void);
-void capture_after_fork_in_child (void);
+/* Gives private memory to the child, and our own stack to ourselves. */
+void capture_fork (enum fork_step step);
 
 /* Files that shared mappings belong to (foreign.c); the capture lock is held. */
 uint64_t foreign_find (uint64_t dev, uint64_t inode, bool writable);
@@ -542,9 +552,7 @@ void accept_hold_requests (struct endpoint *listener, int fd);
 
 /* Ends the endpoint's pending request when its deadline has passed. */
 void timer_add (struct endpoint *endpoint, int fd);
-void timer_before_fork (void);
-void timer_after_fork_in_parent (void);
-void timer_after_fork_in_child (void);
+void timer_fork (enum fork_step step);
 
 /* ---- the functions behind the exported ones (api.c) ---- */
 
@@ -594,9 +602,7 @@ int do_get_nodeIDs (uint16_t *nodes, int len, uint16_t *self);
 
 /* Waits for the endpoint's deferred transfers (async.c). */
 void async_drain (struct endpoint *endpoint);
-void async_before_fork (void);
-void async_after_fork_in_parent (void);
-void async_after_fork_in_child (void);
+void async_fork (enum fork_step step);
 
 /* ---- faults and trace (check.c) ---- */
 

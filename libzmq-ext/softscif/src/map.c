@@ -84,11 +84,11 @@ static bool subtract (struct mapping *mapping, uintptr_t start, uintptr_t end)
     return true;
 }
 
-static void forget (uintptr_t start, uintptr_t end)
+/* Lets go of mappings of which nothing is left. */
+static void sweep (void)
 {
     for (struct mapping **link = &all; *link;) {
         struct mapping *mapping = *link;
-        subtract (mapping, start, end);
         if (mapping->count > 0) {
             link = &mapping->next;
             continue;
@@ -96,6 +96,13 @@ static void forget (uintptr_t start, uintptr_t end)
         *link = mapping->next;
         release (mapping);
     }
+}
+
+static void forget (uintptr_t start, uintptr_t end)
+{
+    for (struct mapping *m = all; m; m = m->next)
+        subtract (m, start, end);
+    sweep ();
 }
 
 /* ---- mapping ---- */
@@ -222,12 +229,7 @@ void *do_mmap (void *addr,
                   prot_flags, map_flags, (uint64_t) offset);
         pthread_mutex_unlock (&lock);
     }
-    endpoint_put (endpoint);
-    if (error) {
-        errno = error;
-        return SCIF_MMAP_FAILED;
-    }
-    return addr;
+    return endpoint_finish (endpoint, error) == 0 ? addr : SCIF_MMAP_FAILED;
 }
 
 int do_munmap (void *addr, size_t len)
@@ -274,20 +276,13 @@ static int note_gap (const struct mapped_range *range, void *context)
 void mappings_check (struct endpoint *endpoint)
 {
     pthread_mutex_lock (&lock);
-    for (struct mapping **link = &all; *link;) {
-        struct mapping *mapping = *link;
+    for (struct mapping *mapping = all; mapping; mapping = mapping->next)
         if (mapping->endpoint == endpoint) {
             struct gaps gaps = {0, mapping};
             if (maps_for_each (0, UINTPTR_MAX, note_gap, &gaps) == 0)
                 subtract (mapping, gaps.at, UINTPTR_MAX);
         }
-        if (mapping->count > 0) {
-            link = &mapping->next;
-            continue;
-        }
-        *link = mapping->next;
-        release (mapping);
-    }
+    sweep ();
     pthread_mutex_unlock (&lock);
 }
 

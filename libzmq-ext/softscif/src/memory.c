@@ -63,54 +63,53 @@ static bool probe_write (uintptr_t address)
            || errno != EFAULT;
 }
 
-bool memory_is_readable (const void *address, size_t len)
+/* What can be told without a look at all pages; -1 for what cannot. */
+static int easily_told (uintptr_t start, size_t len, int advice)
 {
     const uintptr_t page = page_size ();
-    const uintptr_t start = (uintptr_t) address;
-    const int saved = errno;
     if (len == 0 || is_on_this_page (start, len))
         return true;
     if (start < page || start + len < start)
         return false; /* nothing is mapped at null */
-    if (len >= MANY_PAGES * page
-        && populate (start, len, MADV_POPULATE_READ)) {
-        errno = saved;
-        return true;
-    }
-    bool ok = probe_read (start);
+    return len >= MANY_PAGES * page && populate (start, len, advice) ? true
+                                                                     : -1;
+}
+
+/* Probes the first byte and the beginning of each further page. */
+static bool probe_all (
+  uintptr_t start, size_t len, uintptr_t last, bool (*probe) (uintptr_t))
+{
+    const uintptr_t page = page_size ();
+    bool ok = probe (start);
     for (uintptr_t p = (start | (page - 1)) + 1; ok && p && p < start + len;
          p += page)
-        ok = probe_read (p);
+        ok = probe (p < last ? p : last);
+    return ok;
+}
+
+bool memory_is_readable (const void *address, size_t len)
+{
+    const uintptr_t start = (uintptr_t) address;
+    const int saved = errno;
+    const int told = easily_told (start, len, MADV_POPULATE_READ);
+    const bool ok =
+      told < 0 ? probe_all (start, len, UINTPTR_MAX, probe_read) : told;
     errno = saved;
     return ok;
 }
 
 bool memory_is_writable (void *address, size_t len)
 {
-    const uintptr_t page = page_size ();
     const uintptr_t start = (uintptr_t) address;
     const int saved = errno;
-    if (len == 0 || is_on_this_page (start, len))
-        return true;
-    if (start < page || start + len < start)
-        return false; /* nothing is mapped at null */
-    if (len >= MANY_PAGES * page
-        && populate (start, len, MADV_POPULATE_WRITE)) {
-        errno = saved;
-        return true;
-    }
-    bool ok;
-    if (len < KERNEL_SIGSET_SIZE) {
+    int ok = easily_told (start, len, MADV_POPULATE_WRITE);
+    if (ok < 0 && len < KERNEL_SIGSET_SIZE) {
         const long n =
           syscall (SYS_getrandom, address, len, GRND_NONBLOCK);
         ok = n == (long) len || (n < 0 && errno != EFAULT);
-    } else {
-        const uintptr_t last = start + len - KERNEL_SIGSET_SIZE;
-        ok = probe_write (start);
-        for (uintptr_t p = (start | (page - 1)) + 1; ok && p && p < start + len;
-             p += page)
-            ok = probe_write (p < last ? p : last);
-    }
+    } else if (ok < 0)
+        ok = probe_all (start, len, start + len - KERNEL_SIGSET_SIZE,
+                        probe_write);
     errno = saved;
     return ok;
 }

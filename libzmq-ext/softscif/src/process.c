@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "internal.h"
+#include "wire.h"
 
 /* Objects are mapped in slabs, so that a growing one need not be remapped. */
 #define SLAB_SIZE ((uint64_t) 4 << 20)
@@ -228,28 +229,12 @@ static void empty_inbox (void)
 {
     for (;;) {
         struct parcel parcel;
-        struct iovec io = {&parcel, sizeof parcel};
-        union
-        {
-            struct cmsghdr align;
-            char bytes[CMSG_SPACE (sizeof (int))];
-        } control;
-        struct msghdr message;
-        memset (&message, 0, sizeof message);
-        message.msg_iov = &io;
-        message.msg_iovlen = 1;
-        message.msg_control = control.bytes;
-        message.msg_controllen = sizeof control.bytes;
+        int fd;
         const ssize_t n =
           inbox < 0 ? -1
-                    : recvmsg (inbox, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+                    : wire_receive (inbox, &parcel, sizeof parcel, &fd, 1);
         if (n < 0)
             return;
-        int fd = -1;
-        struct cmsghdr *c = CMSG_FIRSTHDR (&message);
-        if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS
-            && c->cmsg_len == CMSG_LEN (sizeof fd))
-            memcpy (&fd, CMSG_DATA (c), sizeof fd);
         if (n == (ssize_t) sizeof parcel)
             open_parcel (&parcel, fd);
         else if (fd >= 0)
@@ -358,31 +343,11 @@ static int send_parcel (const struct process *to,
                         int patience_ms)
 {
     struct parcel parcel = {SEGMENT_MAGIC, kind, 0, object};
-    struct iovec io = {&parcel, sizeof parcel};
-    union
-    {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE (sizeof (int))];
-    } control;
-    struct msghdr message;
     if (to == self)
         return 0;
     parcel.from = self->id;
-    memset (&message, 0, sizeof message);
-    message.msg_iov = &io;
-    message.msg_iovlen = 1;
-    if (fd >= 0) {
-        memset (&control, 0, sizeof control);
-        message.msg_control = control.bytes;
-        message.msg_controllen = CMSG_SPACE (sizeof fd);
-        struct cmsghdr *header = CMSG_FIRSTHDR (&message);
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN (sizeof fd);
-        memcpy (CMSG_DATA (header), &fd, sizeof fd);
-    }
     for (;;) {
-        if (sendmsg (to->mailbox, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+        if (wire_send (to->mailbox, &parcel, sizeof parcel, &fd, fd >= 0) >= 0)
             return 0;
         /* A peer that never looks has its mailbox full at some time. */
         struct pollfd p = {to->mailbox, POLLOUT, 0};

@@ -219,12 +219,7 @@ static int perform (scif_epd_t epd, const struct rma_request *r)
         error = EFAULT;
     if (!error)
         error = rma (endpoint, r);
-    endpoint_put (endpoint);
-    if (error) {
-        errno = error;
-        return -1;
-    }
-    return 0;
+    return endpoint_finish (endpoint, error);
 }
 
 int do_readfrom (
@@ -272,16 +267,6 @@ static bool has_one_initiator (int flags)
     return init == SCIF_FENCE_INIT_SELF || init == SCIF_FENCE_INIT_PEER;
 }
 
-static int finish (struct endpoint *endpoint, int error)
-{
-    endpoint_put (endpoint);
-    if (error) {
-        errno = error;
-        return -1;
-    }
-    return 0;
-}
-
 int do_fence_mark (scif_epd_t epd, int flags, int *mark)
 {
     struct endpoint *endpoint = endpoint_get (epd);
@@ -297,7 +282,7 @@ int do_fence_mark (scif_epd_t epd, int flags, int *mark)
           async_mark (endpoint, (flags & SCIF_FENCE_INIT_PEER) != 0);
         memcpy (mark, &value, sizeof value);
     }
-    return finish (endpoint, error);
+    return endpoint_finish (endpoint, error);
 }
 
 int do_fence_wait (scif_epd_t epd, int mark)
@@ -308,7 +293,7 @@ int do_fence_wait (scif_epd_t epd, int mark)
     int error = endpoint_may_use_memory (endpoint, epd);
     if (!error)
         error = async_wait (endpoint, epd, mark);
-    return finish (endpoint, error);
+    return endpoint_finish (endpoint, error);
 }
 
 /* Stores a value into pinned memory, in one piece when it is aligned. */
@@ -385,5 +370,5 @@ int do_fence_signal (scif_epd_t epd,
           async_fence (endpoint, epd, (flags & SCIF_FENCE_INIT_PEER) != 0);
     if (!error)
         error = signal_values (endpoint, loff, lval, roff, rval, flags);
-    return finish (endpoint, error);
+    return endpoint_finish (endpoint, error);
 }

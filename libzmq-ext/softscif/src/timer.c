@@ -134,21 +134,17 @@ void timer_add (struct endpoint *endpoint, int fd)
 }
 
 /* The thread must be between two looks at the list when the child begins. */
-void timer_before_fork (void)
+void timer_fork (enum fork_step step)
 {
-    pthread_mutex_lock (&lock);
-}
-
-void timer_after_fork_in_parent (void)
-{
+    if (step == BEFORE_FORK) {
+        pthread_mutex_lock (&lock);
+        return;
+    }
+    if (step == IN_CHILD) {
+        /* The thread and its requests are the parent's. */
+        make_condition ();
+        running = false;
+        list = NULL;
+    }
     pthread_mutex_unlock (&lock);
-}
-
-void timer_after_fork_in_child (void)
-{
-    /* The thread and its requests are the parent's. */
-    make_condition ();
-    running = false;
-    list = NULL;
-    pthread_mutex_unlock (&lock); /* taken before the fork */
 }

@@ -502,12 +502,8 @@ off_t do_register (scif_epd_t epd,
         if (error)
             memlock_release (len);
     }
-    endpoint_put (endpoint);
-    if (error) {
-        errno = error;
-        return SCIF_REGISTER_FAILED;
-    }
-    return (off_t) at;
+    return endpoint_finish (endpoint, error) == 0 ? (off_t) at
+                                                  : SCIF_REGISTER_FAILED;
 }
 
 /* ---- unregistering ---- */
@@ -589,12 +585,7 @@ int do_unregister (scif_epd_t epd, off_t offset, size_t len)
         unlock_windows (endpoint);
         windows_tidy ();
     }
-    endpoint_put (endpoint);
-    if (error) {
-        errno = error;
-        return -1;
-    }
-    return 0;
+    return endpoint_finish (endpoint, error);
 }
 
 /* ---- the end of an endpoint, and what outlives it ---- */

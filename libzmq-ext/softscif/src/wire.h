@@ -23,11 +23,13 @@ enum greeting_fd
     GREETING_FDS
 };
 
-union greeting_control
-{
-    struct cmsghdr align;
-    char bytes[CMSG_SPACE (GREETING_FDS * sizeof (int))];
-};
+/*
+ * Sends, or receives, without waiting; with n descriptors, GREETING_FDS at most.
+ * When others than n came they are closed, and those in fds are -1.
+ */
+ssize_t
+wire_send (int to, void *bytes, size_t len, const int *fds, size_t n);
+ssize_t wire_receive (int from, void *bytes, size_t len, int *fds, size_t n);
 
 /* True when the process at the other end may talk to us. */
 bool wire_user_is_welcome (int fd);
