@@ -16,7 +16,8 @@
 
 #include "internal.h"
 
-#define COLLECT_AFTER ((uint64_t) 16 << 20)
+/* So much is captured until room that nobody needs any more is looked for. */
+#define RELEASE_AFTER ((uint64_t) 16 << 20)
 
 /*
  * A mapping that mremap(2) makes larger shows what follows in the file. So a
@@ -24,7 +25,7 @@
  * as new private memory does. Only when a process has registered many small
  * pieces are more of those put together, as each is a mapping of its own else.
  */
-#define GAP ((uint64_t) 1 << 40)
+#define GAP ((uint64_t) 1 << 36)
 #define END ((uint64_t) 1 << 62)
 #define SMALL ((uint64_t) 32 << 10)
 #define SMALL_APART 64
@@ -35,12 +36,9 @@ static uint64_t device, inode_number;
 static uint64_t size; /* of the file: END, or all that RLIMIT_FSIZE allows */
 static uint64_t gap;  /* GAP, or 0 where that is less */
 static uint64_t next; /* where never used room begins */
-static uint64_t used, since_collection; /* bytes */
+static uint64_t since_release; /* bytes */
 static unsigned small_ones;
 static uint64_t small_next, small_end; /* room for small ones */
-
-/* Free runs below next, unordered. */
-static struct extents free_runs;
 
 static bool make_arena (void)
 {
@@ -88,17 +86,13 @@ bool arena_is (uint64_t dev, uint64_t inode)
 
 /* ---- what is in use ---- */
 
-static int by_offset (const void *a, const void *b)
-{
-    const struct extent *x = a, *y = b;
-    return x->offset < y->offset ? -1 : x->offset > y->offset;
-}
-
 struct in_use
 {
     struct extents list;
     uint64_t from, to; /* what else there is is left out */
     bool complete;
+    const struct mapped_range *range; /* that is looked at */
+    struct in_use *kept;              /* mappings that stay */
 };
 
 static void note (const struct extent *extent, void *context)
@@ -113,88 +107,141 @@ static void note (const struct extent *extent, void *context)
 
 static int note_mapping (const struct mapped_range *range, void *context)
 {
+    const struct extent extent = {OBJECT_ARENA, range->offset,
+                                  range->end - range->start};
     if (arena_is (range->dev, range->inode)
-        && !process_is_internal (range->start)) {
-        const struct extent extent = {OBJECT_ARENA, range->offset,
-                                      range->end - range->start};
+        && !process_is_internal (range->start))
         note (&extent, context);
-    }
     return 0;
 }
 
-/* Calls fn for each run from one offset to another that is not in the list. */
-static void for_each_gap (const struct extents *sorted,
+static int by_offset (const void *a, const void *b)
+{
+    const struct extent *x = a, *y = b;
+    return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+/* Calls fn for each run of the range that is not in use, until it is true. */
+static bool for_each_gap (struct in_use *in_use,
                           uint64_t from,
                           uint64_t to,
-                          void (*fn) (uint64_t, uint64_t, void *),
-                          void *context)
+                          bool (*fn) (uint64_t, uint64_t, struct in_use *))
 {
-    for (size_t i = 0; i <= sorted->count && from < to; i++) {
-        const struct extent *e = i < sorted->count ? &sorted->list[i] : NULL;
+    const struct extents *list = &in_use->list;
+    for (size_t i = 0; i <= list->count && from < to; i++) {
+        const struct extent *e = i < list->count ? &list->list[i] : NULL;
         const uint64_t until = e && e->offset < to ? e->offset : to;
-        if (until > from)
-            fn (from, until - from, context);
+        if (until > from && fn (from, until - from, in_use))
+            return true;
         if (e && e->offset + e->len > from)
             from = e->offset + e->len;
-    }
-}
-
-/* What windows need, sorted, and mappings if asked for. */
-static bool find_in_use (struct in_use *in_use, bool mappings)
-{
-    windows_for_each_extent (note, in_use);
-    if (mappings && maps_for_each (0, UINTPTR_MAX, note_mapping, in_use) != 0)
-        in_use->complete = false;
-    if (in_use->list.count)
-        qsort (in_use->list.list, in_use->list.count,
-               sizeof *in_use->list.list, by_offset);
-    return in_use->complete;
-}
-
-static void free_run (uint64_t offset, uint64_t len, void *unused)
-{
-    (void) unused;
-    if (extents_add (&free_runs, OBJECT_ARENA, offset, len))
-        fallocate (fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                   (off_t) offset, (off_t) len);
-}
-
-static void collect (void)
-{
-    struct in_use in_use = {{NULL, 0, 0}, 0, UINT64_MAX, true};
-    since_collection = 0;
-    if (find_in_use (&in_use, true)) {
-        used = 0;
-        for (size_t i = 0; i < in_use.list.count; i++)
-            used += in_use.list.list[i].len;
-        free_runs.count = 0;
-        small_next = small_end = 0;
-        for_each_gap (&in_use.list, 0, next, free_run, NULL);
-    }
-    free (in_use.list.list);
-}
-
-/* A run lies between the hole of what is before it and what follows. */
-static bool take_free_run (uint64_t len, uint64_t *offset)
-{
-    for (size_t i = 0; i < free_runs.count; i++) {
-        struct extent *run = &free_runs.list[i];
-        if (run->len < gap + len + gap)
-            continue;
-        *offset = run->offset + gap;
-        run->offset += gap + len;
-        run->len -= gap + len;
-        return true;
     }
     return false;
 }
 
+static void sort (struct extents *list)
+{
+    if (list->count)
+        qsort (list->list, list->count, sizeof *list->list, by_offset);
+}
+
+/* ---- private again ---- */
+
+static bool punch (uint64_t offset, uint64_t len, struct in_use *unused)
+{
+    (void) unused;
+    fallocate (fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t) offset,
+               (off_t) len);
+    return false;
+}
+
+/*
+ * Pages become private when they are written, which does not lose stores that
+ * other threads make meanwhile, as copying would. True if that can't be.
+ */
+static bool
+make_private_again (uint64_t offset, uint64_t len, struct in_use *in_use)
+{
+    const struct mapped_range *range = in_use->range;
+    void *at = (void *) (range->start + (offset - range->offset));
+    /* Moved there, as sanitizers would take mmap for a store to all of it. */
+    void *private =
+      mmap (NULL, len, range->prot, MAP_PRIVATE, fd, (off_t) offset);
+    if (private == MAP_FAILED)
+        return true;
+    if (mremap (private, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, at) == at)
+        return madvise (at, len, MADV_POPULATE_WRITE) != 0;
+    munmap (private, len);
+    return true;
+}
+
+static int release_mapping (const struct mapped_range *range, void *context)
+{
+    struct in_use *needed = context;
+    const uint64_t end = range->offset + (range->end - range->start);
+    needed->range = range;
+    if (!arena_is (range->dev, range->inode)
+        || process_is_internal (range->start))
+        return 0;
+    if (!range->shared || (range->prot & PROT_WRITE) == 0
+        || capture_is_busy_at (range->start, range->end)
+        || for_each_gap (
+          needed, range->offset > needed->from ? range->offset : needed->from,
+          end < needed->to ? end : needed->to, make_private_again))
+        note_mapping (range, needed->kept);
+    return 0;
+}
+
+void arena_release (uint64_t from, uint64_t to)
+{
+    struct in_use kept = {{NULL, 0, 0}, from, to, true, NULL, NULL};
+    struct in_use needed = {{NULL, 0, 0}, from, to, true, NULL, &kept};
+    windows_for_each_extent (note, &needed);
+    sort (&needed.list);
+    if (fd >= 0 && needed.complete
+        && maps_for_each (0, UINTPTR_MAX, release_mapping, &needed) == 0) {
+        for (size_t i = 0; i < needed.list.count; i++)
+            note (&needed.list.list[i], &kept);
+        sort (&kept.list);
+        /* What the program discards of it is to become zeros. */
+        if (kept.complete)
+            for_each_gap (&kept, from, to < next ? to : next, punch);
+    }
+    free (needed.list.list);
+    free (kept.list.list);
+}
+
+/* ---- room ---- */
+
+/* The run lies between the hole of what is before it and what follows. */
+static bool fits (uint64_t offset, uint64_t len, struct in_use *wanted)
+{
+    if (len < gap + wanted->from + gap)
+        return false;
+    wanted->to = offset + gap;
+    return true;
+}
+
+/* The file has been used up to its end: room that is free again. */
+static bool find_room (uint64_t len, uint64_t *offset)
+{
+    struct in_use in_use = {{NULL, 0, 0}, 0, UINT64_MAX, true, NULL, NULL};
+    small_next = small_end = 0;
+    windows_for_each_extent (note, &in_use);
+    bool found = maps_for_each (0, UINTPTR_MAX, note_mapping, &in_use) == 0
+                 && in_use.complete;
+    sort (&in_use.list);
+    in_use.from = len;
+    found = found && for_each_gap (&in_use, 0, next, fits);
+    *offset = in_use.to;
+    free (in_use.list.list);
+    return found;
+}
+
 static int allocate (uint64_t len, uint64_t *offset)
 {
-    if (take_free_run (len, offset))
-        return 0;
     if (len > size - next || size - next - len < gap)
-        return ENOMEM;
+        return find_room (len, offset) ? 0 : ENOMEM;
     *offset = next;
     next += len + gap;
     return 0;
@@ -204,10 +251,11 @@ int arena_allocate (uint64_t len, uint64_t *offset)
 {
     if (!make_arena ())
         return errno ? errno : ENOMEM;
-    used += len;
-    since_collection += len;
-    if (since_collection > COLLECT_AFTER && since_collection > used / 2)
-        collect ();
+    since_release += len;
+    if (since_release > RELEASE_AFTER) {
+        since_release = 0;
+        arena_release (0, UINT64_MAX);
+    }
     if (len > SMALL || small_ones++ < SMALL_APART)
         return allocate (len, offset);
     if (small_end - small_next < len) {
@@ -221,68 +269,13 @@ int arena_allocate (uint64_t len, uint64_t *offset)
     return 0;
 }
 
-/* ---- private again ---- */
-
-struct release
-{
-    const struct in_use *needed;
-    const struct mapped_range *range;
-};
-
-/*
- * Pages become private when they are written, which does not lose stores that
- * other threads make meanwhile, as copying would. What the arena has of them
- * is then given up, so that zeros come when the program discards them.
- */
-static void make_private_again (uint64_t offset, uint64_t len, void *context)
-{
-    const struct mapped_range *range = ((struct release *) context)->range;
-    void *at = (void *) (range->start + (offset - range->offset));
-    /* Moved there, as sanitizers would take mmap for a store to all of it. */
-    void *private =
-      mmap (NULL, len, range->prot, MAP_PRIVATE, fd, (off_t) offset);
-    if (private == MAP_FAILED)
-        return;
-    if (mremap (private, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, at) != at)
-        munmap (private, len);
-    else if (madvise (at, len, MADV_POPULATE_WRITE) == 0)
-        fallocate (fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                   (off_t) offset, (off_t) len);
-}
-
-static int release_mapping (const struct mapped_range *range, void *context)
-{
-    struct release *r = context;
-    const uint64_t end = range->offset + (range->end - range->start);
-    r->range = range;
-    if (range->shared && (range->prot & PROT_WRITE)
-        && arena_is (range->dev, range->inode)
-        && !process_is_internal (range->start)
-        && !capture_is_busy_at (range->start, range->end))
-        for_each_gap (
-          &r->needed->list,
-          range->offset > r->needed->from ? range->offset : r->needed->from,
-          end < r->needed->to ? end : r->needed->to, make_private_again, r);
-    return 0;
-}
-
-void arena_release (uint64_t from, uint64_t to)
-{
-    struct in_use in_use = {{NULL, 0, 0}, from, to, true};
-    struct release release = {&in_use, NULL};
-    if (fd >= 0 && find_in_use (&in_use, false))
-        maps_for_each (0, UINTPTR_MAX, release_mapping, &release);
-    free (in_use.list.list);
-}
-
 void arena_after_fork (void)
 {
     /* The parent's; the child's own comes with its first registration. */
     if (fd >= 0)
         close (fd);
     fd = -1;
-    next = used = since_collection = small_next = small_end = 0;
-    free_runs.count = 0;
+    next = since_release = small_next = small_end = 0;
     small_ones = 0;
 }
 
