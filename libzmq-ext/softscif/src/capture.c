@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,9 @@
 #include <unistd.h>
 
 #include "internal.h"
+
+/* Should the child of a fork be stopped. */
+#define COPY_PATIENCE_MS 10000
 
 #define CHUNK ((uint64_t) 64 << 10)
 
@@ -479,24 +483,42 @@ static void leave_stack (void *unused)
  * become private again. The windows keep the old pages, as they do in the
  * driver when their owner writes after a fork. And a child gets a copy of
  * private memory. Ours is shared now, so the copy is made here, before anything
- * else runs in the child.
+ * else runs in the child, and before the parent goes on and changes it.
  */
 void capture_fork (enum fork_step step)
 {
+    static int copying[2] = {-1, -1}; /* the child ends it by closing it */
+    const int saved = errno;
     if (step == BEFORE_FORK) {
         pthread_mutex_lock (&lock);
         stack_before_fork = (uintptr_t) __builtin_frame_address (0);
-        if (arena_fd () >= 0)
+        if (arena_fd () >= 0) {
             run_on_other_stack (leave_stack, NULL);
+            if (pipe2 (copying, O_CLOEXEC) != 0)
+                copying[0] = copying[1] = -1;
+        }
+        return;
+    }
+    if (step == IN_PARENT) {
+        struct pollfd p = {copying[0], 0, 0};
+        close (copying[1]);
+        while (p.fd >= 0 && poll (&p, 1, COPY_PATIENCE_MS) < 0
+               && errno == EINTR)
+            ;
+        close (copying[0]);
+        copying[0] = copying[1] = -1;
+        pthread_mutex_unlock (&lock);
+        errno = saved;
         return;
     }
     pthread_mutex_unlock (&lock);
-    if (step == IN_PARENT)
-        return;
     jobs = NULL; /* of threads that are not here */
     job_done = (pthread_cond_t) PTHREAD_COND_INITIALIZER;
     if (arena_fd () >= 0)
         maps_for_each (0, UINTPTR_MAX, make_private, NULL);
+    close (copying[0]);
+    close (copying[1]);
+    copying[0] = copying[1] = -1;
     arena_after_fork ();
     foreign_after_fork ();
 }

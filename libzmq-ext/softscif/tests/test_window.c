@@ -497,6 +497,30 @@ static void test_fork_of_the_owner (void)
     free (p);
 }
 
+/* What the parent does after a fork is not for the child to see. */
+static void test_parent_goes_on_after_fork (void)
+{
+    const size_t size = 16 << 20;
+    char *p = pages (size / PAGE, MAP_PRIVATE);
+    check_pair (pair);
+    memset (p, 'b', size);
+    const off_t at = scif_register (pair[0], p, size, 0, RW, 0);
+    const pid_t child = fork ();
+    if (child == 0) {
+        int bad = 0;
+        for (size_t i = 0; i < size; i++)
+            bad += p[i] != 'b';
+        _exit (bad ? 1 : 0);
+    }
+    memset (p, 'a', size);
+    CHECK_EQUAL (scif_unregister (pair[0], at, size), 0);
+    CHECK_EQUAL (check_reap (child), 0);
+    CHECK (p[0] == 'a' && p[size - 1] == 'a');
+    scif_close (pair[0]);
+    scif_close (pair[1]);
+    munmap (p, size);
+}
+
 /* A child has the peer's windows, whether or not the parent had used them. */
 static void check_child_of_the_user (bool look_before)
 {
@@ -679,6 +703,7 @@ int main (void)
     RUN (test_unregistering_loses_no_stores);
     RUN (test_two_processes);
     RUN (test_fork_of_the_owner);
+    RUN (test_parent_goes_on_after_fork);
     RUN (test_fork_of_the_user);
     RUN (test_many_windows);
     RUN (test_address_space);
