@@ -207,13 +207,12 @@ struct piece
     uint32_t slot;
 };
 
-/* The pieces of one end, sorted by offset. */
+/* The pieces of one end, sorted by offset, the highest first. */
 struct view
 {
     uint64_t generation;
     size_t count;
-    struct piece *pieces;  /* the first one */
-    struct piece *storage; /* with room before and after them */
+    struct piece *pieces;
     size_t capacity;
     uint64_t packed_from; /* everything above is taken; 0: not known */
 };

@@ -163,32 +163,27 @@ static int map_window (struct endpoint *endpoint,
                        | (prot & PROT_WRITE ? SCIF_PROT_WRITE : 0);
     struct mapping *mapping = calloc (1, sizeof *mapping);
     struct range *left = malloc (sizeof *left);
-    if (!mapping || !left) {
-        free (mapping);
-        free (left);
-        return ENOMEM;
-    }
-    int error = windows_pin (endpoint, 1 - endpoint->side, offset, len, wanted,
-                             &mapping->pins);
-    if (error) {
-        free (mapping);
-        free (left);
-        return error;
-    }
-    char *address = mmap (*at, len, PROT_NONE,
-                          (flags & PASSED_FLAGS) | MAP_PRIVATE | MAP_ANONYMOUS
-                            | MAP_NORESERVE,
-                          -1, 0);
-    error = address == MAP_FAILED ? errno : 0;
+    char *address = MAP_FAILED;
+    int error = mapping && left
+                  ? windows_pin (endpoint, 1 - endpoint->side, offset, len,
+                                 wanted, &mapping->pins)
+                  : ENOMEM;
     if (!error) {
-        error = map_pieces (&mapping->pins, address, offset, len, prot);
+        address = mmap (*at, len, PROT_NONE,
+                        (flags & PASSED_FLAGS) | MAP_PRIVATE | MAP_ANONYMOUS
+                          | MAP_NORESERVE,
+                        -1, 0);
+        error = address == MAP_FAILED ? errno : 0;
+        if (!error)
+            error = map_pieces (&mapping->pins, address, offset, len, prot);
         if (!error && !keep (endpoint, fd))
             error = errno;
         if (error)
-            munmap (address, len);
+            windows_unpin (&mapping->pins);
     }
     if (error) {
-        windows_unpin (&mapping->pins);
+        if (address != MAP_FAILED)
+            munmap (address, len);
         free (mapping);
         free (left);
         return error;

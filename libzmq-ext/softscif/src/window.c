@@ -26,71 +26,40 @@
 static int by_offset (const void *a, const void *b)
 {
     const struct piece *x = a, *y = b;
-    return x->offset < y->offset ? -1 : x->offset > y->offset;
+    return x->offset > y->offset ? -1 : x->offset < y->offset;
 }
 
-static void view_clear (struct view *view)
+/* The i-th from below; the memory is the other way round. */
+static struct piece *piece_at (const struct view *view, size_t i)
 {
-    view->count = 0;
-    view->pieces = view->storage;
-    view->packed_from = 0;
+    return &view->pieces[view->count - 1 - i];
 }
 
-/* Makes room for n more, as much before as after the ones there are. */
-static bool view_grow (struct view *view, size_t n)
-{
-    const size_t capacity = 2 * (view->count + n) + 16;
-    struct piece *storage = malloc (capacity * sizeof *storage);
-    if (!storage)
-        return false;
-    struct piece *pieces = storage + (capacity - view->count) / 2;
-    if (view->count)
-        memcpy (pieces, view->pieces, view->count * sizeof *pieces);
-    free (view->storage);
-    view->storage = storage;
-    view->pieces = pieces;
-    view->capacity = capacity;
-    return true;
-}
-
-/*
- * Puts n pieces before the one at index at. Windows come from the top down as
- * a rule, so the shorter side is moved.
- */
+/* Puts n pieces before the i-th. Windows come from the top down as a rule. */
 static bool
-view_insert (struct view *view, size_t at, const struct piece *new, size_t n)
+view_insert (struct view *view, size_t i, const struct piece *new, size_t n)
 {
-    const size_t before = (size_t) (view->pieces - view->storage);
-    const size_t after = view->capacity - before - view->count;
-    bool front = at < view->count / 2;
-    if ((front ? before : after) < n) {
-        front = !front;
-        if ((front ? before : after) < n) {
-            if (!view_grow (view, n))
-                return false;
-            return view_insert (view, at, new, n);
-        }
+    if (view->capacity - view->count < n) {
+        const size_t capacity = 2 * (view->count + n) + 16;
+        struct piece *pieces =
+          realloc (view->pieces, capacity * sizeof *pieces);
+        if (!pieces)
+            return false;
+        view->pieces = pieces;
+        view->capacity = capacity;
     }
-    if (front) {
-        if (at > 0)
-            memmove (view->pieces - n, view->pieces, at * sizeof *new);
-        view->pieces -= n;
-    } else if (view->count > at)
-        memmove (view->pieces + at + n, view->pieces + at,
-                 (view->count - at) * sizeof *new);
-    memcpy (view->pieces + at, new, n * sizeof *new);
+    struct piece *to = view->pieces + (view->count - i);
+    memmove (to + n, to, i * sizeof *to);
     view->count += n;
+    for (size_t k = 0; k < n; k++)
+        *piece_at (view, i + k) = new[k];
     return true;
 }
 
-static void view_remove (struct view *view, size_t at, size_t n)
+static void view_remove (struct view *view, size_t i, size_t n)
 {
-    if (at < view->count / 2) {
-        memmove (view->pieces + n, view->pieces, at * sizeof *view->pieces);
-        view->pieces += n;
-    } else
-        memmove (view->pieces + at, view->pieces + at + n,
-                 (view->count - at - n) * sizeof *view->pieces);
+    struct piece *to = view->pieces + (view->count - i - n);
+    memmove (to, to + n, i * sizeof *to);
     view->count -= n;
     view->packed_from = 0;
 }
@@ -153,7 +122,8 @@ static bool refresh (struct endpoint *endpoint, int side)
     while ((generation = atomic_load (&table->generation))
            != view->generation) {
         const uint32_t used = used_slots (endpoint, side);
-        view_clear (view);
+        view->count = 0;
+        view->packed_from = 0;
         for (uint32_t i = 0; i < used; i++) {
             struct window_slot *slot = slot_at (endpoint, side, i);
             if (!slot)
@@ -161,7 +131,7 @@ static bool refresh (struct endpoint *endpoint, int side)
             if ((atomic_load (&slot->state) & SLOT_USED) == 0)
                 continue;
             const struct piece piece = piece_of (slot, i);
-            if (!view_insert (view, view->count, &piece, 1))
+            if (!view_insert (view, 0, &piece, 1))
                 return false;
         }
         if (view->count)
@@ -177,7 +147,7 @@ static size_t first_above (const struct view *view, uint64_t offset)
     size_t low = 0, high = view->count;
     while (low < high) {
         const size_t middle = (low + high) / 2;
-        const struct piece *p = &view->pieces[middle];
+        const struct piece *p = piece_at (view, middle);
         if (p->offset + p->len > offset)
             high = middle;
         else
@@ -189,7 +159,7 @@ static size_t first_above (const struct view *view, uint64_t offset)
 static bool is_free (const struct view *view, uint64_t offset, uint64_t len)
 {
     const size_t i = first_above (view, offset);
-    return i == view->count || view->pieces[i].offset >= offset + len;
+    return i == view->count || piece_at (view, i)->offset >= offset + len;
 }
 
 /* The highest free offset; false when there is no room at all. */
@@ -198,7 +168,7 @@ static bool choose (struct view *view, uint64_t len, uint64_t *offset)
     uint64_t end = view->packed_from ? view->packed_from : OFFSET_TOP;
     bool packed = true;
     for (size_t i = first_above (view, end); i-- > 0 && end >= len;) {
-        const struct piece *p = &view->pieces[i];
+        const struct piece *p = piece_at (view, i);
         if (p->offset + p->len <= end - len)
             break;
         packed &= p->offset + p->len >= end;
@@ -274,7 +244,7 @@ static int try_pin (struct endpoint *endpoint,
     uint64_t at = offset;
     bool allowed = true;
     for (; last < view->count && at < offset + len; last++) {
-        const struct piece *p = &view->pieces[last];
+        const struct piece *p = piece_at (view, last);
         if (p->offset > at)
             break;
         allowed &= ((int) p->prot & prot) == prot;
@@ -292,11 +262,11 @@ static int try_pin (struct endpoint *endpoint,
         }
     }
     for (size_t i = first; i < last; i++) {
-        if (!pin_slot (pins, &view->pieces[i])) {
+        if (!pin_slot (pins, piece_at (view, i))) {
             windows_unpin (pins);
             return EAGAIN;
         }
-        pins->pieces[pins->count++] = view->pieces[i];
+        pins->pieces[pins->count++] = *piece_at (view, i);
     }
     return 0;
 }
@@ -531,9 +501,9 @@ static int remove_windows (struct endpoint *endpoint,
         return ENOMEM;
     const size_t first = first_above (view, offset);
     size_t last = first;
-    for (; last < view->count && view->pieces[last].offset < offset + len;
+    for (; last < view->count && piece_at (view, last)->offset < offset + len;
          last++) {
-        const struct piece *p = &view->pieces[last];
+        const struct piece *p = piece_at (view, last);
         if (p->window_offset < offset
             || p->window_offset + p->window_len > offset + len)
             return EINVAL;
@@ -542,7 +512,7 @@ static int remove_windows (struct endpoint *endpoint,
     uint64_t from = UINT64_MAX, to = 0;
     bool all_free = true;
     for (size_t i = first; i < last; i++) {
-        const struct piece *p = &view->pieces[i];
+        const struct piece *p = piece_at (view, i);
         if (p->process == me && p->object == OBJECT_ARENA) {
             from = p->object_offset < from ? p->object_offset : from;
             to = p->object_offset + p->len > to ? p->object_offset + p->len : to;
@@ -736,6 +706,6 @@ void windows_free (struct endpoint *endpoint)
         if (endpoint->more[i])
             munmap (endpoint->more[i], SEGMENT_SIZE_FOR (SLOTS_AT_FIRST << i));
     for (int side = 0; side < 2; side++)
-        free (endpoint->views[side].storage);
+        free (endpoint->views[side].pieces);
     free (endpoint->sent);
 }
