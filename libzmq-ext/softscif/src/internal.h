@@ -539,6 +539,8 @@ void mappings_check (struct endpoint *endpoint);
 
 size_t page_size (void);
 
+/* Faults all pages in; false and EFAULT or the like when one cannot be. */
+bool memory_populate (uintptr_t start, size_t len, int advice);
 /* True when the whole range can be read or written by this process. */
 bool memory_is_readable (const void *address, size_t len);
 /* May overwrite the range: for memory that is about to be written anyway. */

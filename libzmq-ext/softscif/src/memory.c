@@ -27,8 +27,7 @@ size_t page_size (void)
     return size;
 }
 
-/* Faults all pages in; false and EFAULT or the like when one cannot be. */
-static bool populate (uintptr_t start, size_t len, int advice)
+bool memory_populate (uintptr_t start, size_t len, int advice)
 {
     const uintptr_t page = page_size ();
     const uintptr_t first = start & ~(page - 1);
@@ -71,8 +70,8 @@ static int easily_told (uintptr_t start, size_t len, int advice)
         return true;
     if (start < page || start + len < start)
         return false; /* nothing is mapped at null */
-    return len >= MANY_PAGES * page && populate (start, len, advice) ? true
-                                                                     : -1;
+    const bool many = len >= MANY_PAGES * page;
+    return many && memory_populate (start, len, advice) ? true : -1;
 }
 
 /* Probes the first byte and the beginning of each further page. */

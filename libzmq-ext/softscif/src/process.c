@@ -22,6 +22,7 @@
 
 /* Objects are mapped in slabs, so that a growing one need not be remapped. */
 #define SLAB_SIZE ((uint64_t) 4 << 20)
+#define SLAB_BLOCK (SLAB_SIZE / 64)
 #define SLABS_MOST 1024 /* at a time, unless they are in use */
 
 #define MAILBOX_PATIENCE_MS 1000
@@ -45,6 +46,7 @@ struct slab
 {
     uint64_t number;
     char *bytes;
+    uint64_t populated; /* a bit for each block */
 };
 
 struct object
@@ -405,7 +407,7 @@ bool process_add_object (uint64_t object, int fd)
 }
 
 /* The slab that has the offset, mapped; null when it cannot be. */
-static char *slab_of (struct object *object, uint64_t offset)
+static struct slab *slab_of (struct object *object, uint64_t offset)
 {
     const uint64_t number = offset / SLAB_SIZE;
     size_t low = 0, high = object->slab_count;
@@ -417,7 +419,7 @@ static char *slab_of (struct object *object, uint64_t offset)
             high = middle;
     }
     if (low < object->slab_count && object->slabs[low].number == number)
-        return object->slabs[low].bytes;
+        return &object->slabs[low];
     if (object->slab_count >= SLABS_MOST && object->users == 0) {
         unmap_slabs (object);
         low = 0;
@@ -434,8 +436,24 @@ static char *slab_of (struct object *object, uint64_t offset)
         return NULL;
     memmove (slabs + low + 1, slabs + low,
              (object->slab_count++ - low) * sizeof *slabs);
-    slabs[low] = (struct slab){number, p};
-    return p;
+    slabs[low] = (struct slab){number, p, 0};
+    return &slabs[low];
+}
+
+/*
+ * What a large transfer uses for the first time is faulted in at once. Not
+ * more than that: what follows may be a hole of the file.
+ */
+static bool is_unpopulated (struct slab *slab, const struct span *span)
+{
+    const uint64_t at = (uint64_t) (span->bytes - slab->bytes);
+    bool missing = false;
+    for (uint64_t b = (at + SLAB_BLOCK - 1) / SLAB_BLOCK;
+         (b + 1) * SLAB_BLOCK <= at + span->len; b++) {
+        missing |= (slab->populated >> b & 1) == 0;
+        slab->populated |= UINT64_C (1) << b;
+    }
+    return missing;
 }
 
 static struct object *locate (uint64_t process, uint64_t id)
@@ -464,6 +482,7 @@ bool process_object_span (uint64_t process,
                           size_t len,
                           struct span *span)
 {
+    int advice = 0;
     pthread_mutex_lock (&lock);
     struct object *object = locate (process, id);
     bool ok = object && len <= UINT64_MAX - offset
@@ -475,18 +494,23 @@ bool process_object_span (uint64_t process,
         span->fd_offset = (off_t) offset;
         span->len = len;
         if (object->sealed) {
-            char *slab = slab_of (object, offset);
+            struct slab *slab = slab_of (object, offset);
             const uint64_t left = SLAB_SIZE - offset % SLAB_SIZE;
             ok = slab != NULL;
             if (ok) {
                 span->users = &object->users;
                 object->users++;
-                span->bytes = slab + offset % SLAB_SIZE;
+                span->bytes = slab->bytes + offset % SLAB_SIZE;
                 span->len = len < left ? len : (size_t) left;
+                if (is_unpopulated (slab, span))
+                    advice = object->writable ? MADV_POPULATE_WRITE
+                                              : MADV_POPULATE_READ;
             }
         }
     }
     pthread_mutex_unlock (&lock);
+    if (advice)
+        memory_populate ((uintptr_t) span->bytes, span->len, advice);
     return ok;
 }
 
