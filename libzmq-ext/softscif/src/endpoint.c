@@ -194,11 +194,11 @@ void endpoint_collect_garbage (void)
 /* To look takes a while when there are many descriptors, hence not always. */
 static void collect_garbage_now_and_then (void)
 {
-    const int64_t start = now_ns ();
-    if (orphans >= orphan_limit || start > garbage_next_ns) {
+    if (orphans >= orphan_limit || now_ns () > garbage_next_ns) {
+        const int64_t start = used_ns ();
         endpoint_collect_garbage ();
-        const int64_t end = now_ns ();
-        garbage_next_ns = end + (end - start) * (GARBAGE_SHARE - 1);
+        garbage_next_ns =
+          now_ns () + (used_ns () - start) * (GARBAGE_SHARE - 1);
     }
 }
 

@@ -638,6 +638,8 @@ void link_carry (struct endpoint *endpoint, int from_side, uint64_t bytes);
 /* The errno to report when a descriptor may have been closed meanwhile. */
 int if_closed (int error);
 int64_t now_ns (void);
+/* Of the processor, by this thread: what a busy machine makes it wait is not. */
+int64_t used_ns (void);
 void sleep_until_ns (int64_t when);
 
 int64_t now_ms (void);

@@ -231,8 +231,8 @@ static int take_port (struct endpoint *endpoint, int fd, uint16_t port)
 /* The lowest port that is free. */
 static int take_any_port (struct endpoint *endpoint, int fd, uint16_t *port)
 {
-    const int64_t start = now_ns ();
-    const bool all = start >= try_all_from_ns;
+    const bool all = now_ns () >= try_all_from_ns;
+    const int64_t start = used_ns ();
     unsigned tries = 0;
     for (size_t i = 0; all && i < sizeof taken / sizeof *taken; i++)
         taken[i] = 0;
@@ -246,9 +246,9 @@ static int take_any_port (struct endpoint *endpoint, int fd, uint16_t *port)
             note_taken (*port, true);
         if (error == EADDRINUSE)
             continue;
-        const int64_t end = now_ns ();
         if (tries > FEW_TRIES)
-            try_all_from_ns = end + (end - start) * (TRIES_SHARE - 1);
+            try_all_from_ns =
+              now_ns () + (used_ns () - start) * (TRIES_SHARE - 1);
         return error;
     }
     /* Some may be free by now. */

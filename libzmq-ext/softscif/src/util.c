@@ -14,18 +14,26 @@ int if_closed (int error)
     return error == ENOTSOCK ? EBADF : error;
 }
 
-int64_t now_ms (void)
+static int64_t read_clock (clockid_t clock)
 {
     struct timespec t;
-    clock_gettime (CLOCK_MONOTONIC, &t);
-    return (int64_t) t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    clock_gettime (clock, &t);
+    return (int64_t) t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+int64_t now_ms (void)
+{
+    return now_ns () / 1000000;
 }
 
 int64_t now_ns (void)
 {
-    struct timespec t;
-    clock_gettime (CLOCK_MONOTONIC, &t);
-    return (int64_t) t.tv_sec * 1000000000 + t.tv_nsec;
+    return read_clock (CLOCK_MONOTONIC);
+}
+
+int64_t used_ns (void)
+{
+    return read_clock (CLOCK_THREAD_CPUTIME_ID);
 }
 
 /* The last bit is spun: sleeping is not that exact. */
