@@ -16,11 +16,16 @@
  *                            result;
  *       not connected yet    ADDed before scif_connect or scif_listen it reports EPOLLERR, once, and is never woken;
  *       listening            woken for everything.
- *     EPOLL_CTL_DEL and a new ADD start afresh. poll and select are right always, as they are on the driver.
+ *     EPOLL_CTL_DEL and a new ADD start afresh. poll and select are right always, as they are on the driver;
+ *   - has a port that is given twice, by a defect of the driver: the end of a connection that closes first puts its port
+ *     twice. A listener whose accepted endpoints have gone that way has lost its port, and so has the next endpoint that
+ *     is given the port of a connecter that went that way. scif_bind with port 0 gives such a port, if it is the lowest,
+ *     to another one, while connects to it go to the older listener. Nobody comes to the newer one.
  *
  * How: scif_* are interposed to learn which descriptors are endpoints and in what state. Directions that can't wake are
  * kept out of the kernel's registration, and a registration that nothing can wake is kept out of the kernel's set.
- * EPOLLERR is reported by a pipe without a reader that is registered in the endpoint's place. A call is libscif's own
+ * EPOLLERR is reported by a pipe without a reader that is registered in the endpoint's place. Ports are counted as the
+ * driver counts them; the endpoint that is told another's number has one of its own that nobody knows. A call is libscif's own
  * when it comes from libscif's code, or on a thread that is inside a scif_* call.
  *
  * Limits. The driver is sometimes more generous: when an endpoint is woken for one direction it reports the others that
@@ -29,7 +34,8 @@
  * peer's close EPOLLIN accompanies EPOLLHUP with nothing left to read, and before the result of a non-blocking connect
  * is collected EPOLLIN is possible. What has ceased to be ready is noticed on entry to epoll_wait and its kin, not to
  * poll on an epoll descriptor. fstat and /proc still say "socket". Duplicates made by others than dup, dup2, dup3 and
- * fcntl, descriptors closed by close_range, and numbers beyond MAX_FD are not followed. System calls made without
+ * fcntl, descriptors closed by close_range, and numbers beyond MAX_FD are not followed. Ports are given twice within one
+ * process only, and always, where the driver has to be hit in a certain moment if it was a connecter's. System calls made without
  * libc's functions, by io_uring or splice are not seen.
  */
 #include <dlfcn.h>
@@ -361,6 +367,72 @@ static void settle_ready_items (void)
     errno = error;
 }
 
+/* ---- ports, counted as the driver does; under items_lock ---- */
+
+struct port
+{
+    unsigned short references;
+    unsigned short listeners;
+    bool owed; /* a connecter put it once and will do so again, whoever has it by then */
+};
+
+static struct port ports[UINT16_MAX + 1];
+
+/* Of each endpoint, as its owner was told; 0: none. */
+static uint16_t own_ports[MAX_FD];
+
+static struct port *port_of (int fd)
+{
+    return fd >= 0 && fd < MAX_FD && own_ports[fd] ? &ports[own_ports[fd]] : NULL;
+}
+
+static void take_port (int fd, uint16_t port)
+{
+    if (fd < 0 || fd >= MAX_FD)
+        return;
+    own_ports[fd] = port;
+    ports[port].references++;
+}
+
+/* The lowest port that counts as free although somebody listens on it, or 0. */
+static uint16_t port_given_twice (void)
+{
+    for (int port = 1; port <= UINT16_MAX; port++)
+        if (ports[port].listeners && !ports[port].references)
+            return (uint16_t) port;
+    return 0;
+}
+
+/* The number that the owner of an endpoint is told when `port` was free for it. */
+static uint16_t port_bound (int fd, uint16_t port, bool any)
+{
+    const uint16_t twice = any ? port_given_twice () : 0;
+    const uint16_t told = twice && twice < port ? twice : port;
+    take_port (fd, told);
+    if (any && ports[told].owed)
+        ports[told].references--;
+    ports[told].owed = false;
+    return told;
+}
+
+static void put_port (int fd, enum state state)
+{
+    struct port *port = port_of (fd);
+    if (!port)
+        return;
+    own_ports[fd] = 0;
+    struct pollfd peer = {fd, POLLIN, 0};
+    const bool first = state == CONNECTED && poll (&peer, 1, 0) >= 0 && !(peer.revents & (POLLHUP | POLLERR));
+    if (state == LISTENING)
+        port->listeners--;
+    if (port->references)
+        port->references--;
+    if (first && !port->listeners)
+        port->owed = true;
+    else if (first && port->references)
+        port->references--;
+}
+
 /* A descriptor is about to be closed, by anybody. */
 static void forget (int fd)
 {
@@ -370,6 +442,7 @@ static void forget (int fd)
     if (!set && state_of (fd) == NO_ENDPOINT)
         return;
     lock_items ();
+    put_port (fd, state_of (fd));
     set_state (fd, NO_ENDPOINT);
     for (struct item **link = &items; *link;) {
         if ((*link)->fd == fd || (*link)->epfd == fd)
@@ -476,14 +549,25 @@ EXPORT int scif_close (int epd)
 
 EXPORT int scif_bind (int epd, uint16_t port)
 {
-    return enter (scif_bind, epd, port);
+    const int rc = enter (scif_bind, epd, port);
+    if (rc <= 0)
+        return rc;
+    lock_items ();
+    const int told = port_bound (epd, (uint16_t) rc, port == 0);
+    unlock_items ();
+    return told;
 }
 
 EXPORT int scif_listen (int epd, int backlog)
 {
     const int rc = enter (scif_listen, epd, backlog);
-    if (rc == 0)
+    if (rc == 0) {
+        lock_items ();
         set_state (epd, LISTENING);
+        if (port_of (epd))
+            port_of (epd)->listeners++;
+        unlock_items ();
+    }
     return rc;
 }
 
@@ -492,9 +576,13 @@ EXPORT int scif_connect (int epd, struct scif_portID *destination)
     const int rc = enter (scif_connect, epd, destination);
     const int error = errno;
     const enum state before = state_of (epd);
-    if (rc != -1)
+    if (rc != -1) {
         set_state (epd, CONNECTED);
-    else if (error == EINPROGRESS)
+        lock_items ();
+        if (!port_of (epd))
+            take_port (epd, (uint16_t) rc);
+        unlock_items ();
+    } else if (error == EINPROGRESS)
         set_state (epd, CONNECTING);
     else if (before == CONNECTING)
         set_state (epd, NOT_CONNECTED);
@@ -507,8 +595,13 @@ EXPORT int scif_connect (int epd, struct scif_portID *destination)
 EXPORT int scif_accept (int epd, struct scif_portID *peer, int *accepted, int flags)
 {
     const int rc = enter (scif_accept, epd, peer, accepted, flags);
-    if (rc == 0)
+    if (rc == 0) {
         set_state (*accepted, CONNECTED);
+        lock_items ();
+        if (port_of (epd))
+            take_port (*accepted, own_ports[epd]);
+        unlock_items ();
+    }
     return rc;
 }
 
@@ -541,8 +634,16 @@ PASS_ON (int, scif_poll, (struct scif_pollepd *epds, unsigned int count, long ti
 
 static void copy_state (int from, int to)
 {
-    if (to >= 0 && state_of (from) != NO_ENDPOINT)
-        set_state (to, state_of (from));
+    if (to < 0 || to >= MAX_FD || state_of (from) == NO_ENDPOINT)
+        return;
+    set_state (to, state_of (from));
+    /* A connection ends with its first descriptor, for the count of ports. */
+    lock_items ();
+    if (port_of (from) && state_of (from) == LISTENING) {
+        take_port (to, own_ports[from]);
+        port_of (to)->listeners++;
+    }
+    unlock_items ();
 }
 
 EXPORT int close (int fd)

@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -471,6 +472,78 @@ static void registrations_keep_their_rules (void)
     close_pair (&pair);
 }
 
+/* ---- ports ---- */
+
+/* An endpoint that listens on `port` although nobody asked for that one, or -1. */
+static int listen_on_what_is_free (int port)
+{
+    int found = -1, others[64];
+    size_t count = 0;
+    while (found == -1 && count < sizeof others / sizeof *others) {
+        const int epd = scif_open ();
+        if (scif_bind (epd, 0) == port)
+            found = epd;
+        else
+            others[count++] = epd;
+    }
+    while (count > 0)
+        scif_close (others[--count]);
+    if (found != -1)
+        CHECK (scif_listen (found, 4) == 0);
+    return found;
+}
+
+static void accepted_endpoint_takes_the_listeners_port_along (void)
+{
+    struct pair pair = open_pair ();
+    /* The end that closes second puts the port once. */
+    scif_close (pair.connecter);
+    scif_close (pair.accepted);
+    CHECK (listen_on_what_is_free (pair.address.port) == -1);
+    pair.connecter = scif_open ();
+    connect_pair (&pair);
+    scif_close (pair.accepted);
+    scif_close (pair.connecter);
+    const int newer = listen_on_what_is_free (pair.address.port);
+    CHECK ((newer != -1) == driver);
+    /* Who connects there comes to the older one. */
+    pair.connecter = scif_open ();
+    connect_pair (&pair);
+    if (newer != -1) {
+        struct scif_portID peer;
+        int accepted;
+        CHECK (scif_accept (newer, &peer, &accepted, 0) == -1 && errno == EAGAIN);
+        scif_close (newer);
+    }
+    close_pair (&pair);
+}
+
+/* On the driver the newer owner has to come in a certain moment. */
+static void connecter_takes_the_next_owners_port_along (void)
+{
+    const char *const preloaded = getenv ("LD_PRELOAD");
+    const bool always = preloaded && strstr (preloaded, "scif-strict");
+    struct pair pair;
+    start_listening (&pair);
+    pair.connecter = scif_open ();
+    const int port = scif_bind (pair.connecter, 0);
+    connect_pair (&pair);
+    scif_close (pair.connecter);
+    scif_close (pair.accepted);
+    const int older = listen_on_what_is_free (port);
+    CHECK (older != -1);
+    const int newer = listen_on_what_is_free (port);
+    CHECK (always ? newer != -1 : driver || newer == -1);
+    scif_close (newer);
+    /* Who asks for a port by its number has it alone. */
+    scif_close (older);
+    const int named = scif_open ();
+    CHECK (scif_bind (named, (uint16_t) port) == port && scif_listen (named, 4) == 0);
+    CHECK (listen_on_what_is_free (port) == -1);
+    scif_close (named);
+    scif_close (pair.listener);
+}
+
 int main (int argc, char **argv)
 {
     static const struct
@@ -491,6 +564,8 @@ int main (int argc, char **argv)
       {"an epoll set in an epoll set", nested_set_passes_wake_ups_on},
       {"poll is right always", poll_is_right_always},
       {"registrations keep epoll's rules", registrations_keep_their_rules},
+      {"an accepted endpoint takes its listener's port along", accepted_endpoint_takes_the_listeners_port_along},
+      {"a connecter takes the next owner's port along", connecter_takes_the_next_owners_port_along},
     };
     const int count = sizeof cases / sizeof cases[0];
     if (argc != 2 || (strcmp (argv[1], "driver") != 0 && strcmp (argv[1], "sockets") != 0)) {

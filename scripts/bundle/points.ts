@@ -25,7 +25,7 @@ export const points: readonly Point[] = [
     asked: 'A "clientish" class',
     answer:
       '`scif_connecter_t`, on `stream_connecter_base_t`; a helper thread makes the attempt, because the driver may block it for long.',
-    paths: ['src/scif_connecter.hpp', 'src/scif_connecter.cpp', 'src/scif_connect.*'],
+    paths: ['src/scif_connecter.hpp', 'src/scif_connecter.cpp'],
   },
   {
     asked:
@@ -43,13 +43,13 @@ export const points: readonly Point[] = [
   {
     asked: 'Unit tests, too',
     answer:
-      'Addresses, PAIR, REQ/REP, and that nothing is lost at close; they are ignored where there is no SCIF.',
-    paths: ['tests/test_*_scif.cpp', 'unittests/unittest_scif_address.cpp'],
+      'Addresses, the ring, the greeting and the stream by themselves; PAIR, REQ/REP, and that nothing is lost at close. They are ignored where there is no SCIF.',
+    paths: ['tests/test_*_scif.cpp', 'unittests/unittest_scif_*.cpp'],
   },
   {
     asked: 'Whole, or in pieces',
     answer:
-      'Whole, but cut into commits that can be taken in order, a few at a time; the first three are of use without SCIF.',
+      'Whole, but cut into commits that can be taken in order, a few at a time; the first four are of use without SCIF.',
     paths: ['tests/test_linger.cpp'],
   },
   {

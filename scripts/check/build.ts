@@ -39,8 +39,8 @@ check/%: $(top_srcdir)/unittests/%.cpp $(TESTUTIL_LIBS) src/libzmq.la
 	@mkdir -p check
 	@echo "  CXX      $@.o"
 	@$(CXX) $(DEFS) $(DEFAULT_INCLUDES) $(INCLUDES) -I$(top_srcdir)/src $(TESTUTIL_CPPFLAGS) \\
-	  $(CPPFLAGS) $(AM_CXXFLAGS) $(CXXFLAGS) -o $@ $< $(TESTUTIL_LIBS) $(objects) \\
-	  $(src_libzmq_la_LIBADD) $(LDFLAGS) $(LIBS) -lpthread
+	  $(CPPFLAGS) $(scif_CFLAGS) $(AM_CXXFLAGS) $(CXXFLAGS) -o $@ $< $(TESTUTIL_LIBS) $(objects) \\
+	  $(src_libzmq_la_LIBADD) $(LDFLAGS) $(LIBS) -lpthread -ldl
 
 print-unittests:
 	@echo $(patsubst $(top_srcdir)/unittests/%.cpp,check/%,$(wildcard $(top_srcdir)/unittests/unittest_*.cpp))

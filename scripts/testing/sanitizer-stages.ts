@@ -21,7 +21,7 @@ export const ringSanitizedStage: Stage = {
   id: 'ring-sanitized',
   beside: true,
   title: 'The ring, the stream and the address under AddressSanitizer and UBSan, with fuzzing',
-  floor: 10,
+  floor: 6,
   minutes: 8,
   after: ['build', 'transport-sanitized'],
   run: async (context) =>

@@ -11,6 +11,8 @@
 
 #include <scif.h>
 
+#include <stdlib.h>
+
 #include <sstream>
 
 //  Nodes and ports are numbers of 16 bits.
@@ -20,50 +22,26 @@ static const long max_number = 0xffff;
 //  is anything else or the number is larger than 'max_'.
 static bool parse_number (const std::string &text_, long max_, long *number_)
 {
-    if (text_.empty ())
+    if (text_.empty ()
+        || text_.find_first_not_of ("0123456789") != std::string::npos)
         return false;
-
-    long number = 0;
-    for (std::string::size_type i = 0; i != text_.size (); ++i) {
-        if (text_[i] < '0' || text_[i] > '9')
-            return false;
-        number = number * 10 + (text_[i] - '0');
-        if (number > max_)
-            return false;
-    }
-    *number_ = number;
-    return true;
+    *number_ = strtol (text_.c_str (), NULL, 10);
+    return *number_ <= max_;
 }
 
 //  Parses a node: a number, or the name by which Intel's tools know it.
 static bool parse_node (const std::string &text_, uint16_t *node_)
 {
-    static const char card_prefix[] = "mic";
-    static const std::string::size_type card_prefix_size =
-      sizeof card_prefix - 1;
-
-    long number = 0;
-    if (text_ == "host")
-        number = 0;
-    else if (text_.compare (0, card_prefix_size, card_prefix) == 0) {
-        if (!parse_number (text_.substr (card_prefix_size), max_number - 1,
-                           &number))
-            return false;
-        ++number;
-    } else if (!parse_number (text_, max_number, &number))
+    if (text_ == "host") {
+        *node_ = 0;
+        return true;
+    }
+    const int card = text_.compare (0, 3, "mic") == 0 ? 1 : 0;
+    long number;
+    if (!parse_number (text_.substr (3 * card), max_number - card, &number))
         return false;
-
-    *node_ = static_cast<uint16_t> (number);
+    *node_ = static_cast<uint16_t> (number + card);
     return true;
-}
-
-zmq::scif_address_t::scif_address_t () : _node (0), _port (0)
-{
-}
-
-zmq::scif_address_t::scif_address_t (uint16_t node_, uint16_t port_) :
-    _node (node_), _port (port_)
-{
 }
 
 int zmq::scif_address_t::resolve (const char *name_, bool bind_)
@@ -141,16 +119,6 @@ int zmq::scif_address_t::local_node (uint16_t *node_)
     if (errno == ENOENT || errno == ENXIO)
         errno = ENODEV;
     return -1;
-}
-
-uint16_t zmq::scif_address_t::node () const
-{
-    return _node;
-}
-
-uint16_t zmq::scif_address_t::port () const
-{
-    return _port;
 }
 
 #endif

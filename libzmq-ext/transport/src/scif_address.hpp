@@ -18,8 +18,11 @@ namespace zmq
 class scif_address_t
 {
   public:
-    scif_address_t ();
-    scif_address_t (uint16_t node_, uint16_t port_);
+    scif_address_t () : _node (0), _port (0) {}
+    scif_address_t (uint16_t node_, uint16_t port_) :
+        _node (node_), _port (port_)
+    {
+    }
 
     //  Parses "NODE:PORT" and, if 'bind_' is true, also the forms that leave
     //  the node or the port to this machine: "PORT", "*:PORT", "NODE:*",
@@ -40,10 +43,10 @@ class scif_address_t
     //  and sets errno to ENODEV if there is no SCIF here.
     static int local_node (uint16_t *node_);
 
-    uint16_t node () const;
+    uint16_t node () const { return _node; }
 
     //  The port; 0 stands for any free one.
-    uint16_t port () const;
+    uint16_t port () const { return _port; }
 
   private:
     uint16_t _node;

@@ -7,18 +7,138 @@
 #if defined ZMQ_HAVE_SCIF
 
 #include <new>
-#include <string>
 
 #include "address.hpp"
+#include "clock.hpp"
 #include "err.hpp"
 #include "io_thread.hpp"
-#include "scif_address.hpp"
-#include "scif_connect.hpp"
+#include "scif_channel.hpp"
 #include "scif_engine.hpp"
 #include "scif_stream.hpp"
 #include "session_base.hpp"
 
 #include <scif.h>
+
+#include <poll.h>
+#include <pthread.h>
+
+//  What the thread needs, and a process can afford for many attempts.
+static const size_t stack_size = 256 * 1024;
+
+zmq::scif_connect_t::scif_connect_t (const scif_address_t &address_,
+                                     const options_t &options_) :
+    _address (address_),
+    _options (options_),
+    _stream (NULL),
+    _accepted (false),
+    _errno (0),
+    _refs (2)
+{
+}
+
+zmq::scif_connect_t::~scif_connect_t ()
+{
+    delete _stream;
+}
+
+zmq::scif_connect_t *zmq::scif_connect_t::start (const scif_address_t &address_,
+                                                 const options_t &options_)
+{
+    scif_connect_t *self =
+      new (std::nothrow) scif_connect_t (address_, options_);
+    alloc_assert (self);
+
+    int err = EMFILE;
+    if (self->_signaler.valid ()) {
+        //  The thread inherits from the I/O thread that it is disturbed by no
+        //  signal, and how it is scheduled.
+        pthread_attr_t attr;
+        int rc = pthread_attr_init (&attr);
+        posix_assert (rc);
+        rc = pthread_attr_setdetachstate (&attr, PTHREAD_CREATE_DETACHED);
+        posix_assert (rc);
+        rc = pthread_attr_setstacksize (&attr, stack_size);
+        posix_assert (rc);
+        pthread_t thread;
+        err = pthread_create (&thread, &attr, run, self);
+        pthread_attr_destroy (&attr);
+    }
+    if (err == 0)
+        return self;
+    delete self;
+    errno = err;
+    return NULL;
+}
+
+void *zmq::scif_connect_t::run (void *self_)
+{
+    scif_connect_t *const self = static_cast<scif_connect_t *> (self_);
+    const int epd = scif_open ();
+    if (epd != -1) {
+        scif_channel_t *channel =
+          new (std::nothrow) scif_channel_t (epd, self->_options);
+        alloc_assert (channel);
+        if (self->connect (channel) == 0)
+            self->_stream = scif_stream_t::create (channel);
+        else
+            delete channel;
+    }
+    self->_errno = errno;
+    self->_signaler.send ();
+    self->release ();
+    return NULL;
+}
+
+int zmq::scif_connect_t::connect (scif_channel_t *channel_)
+{
+    uint16_t node;
+    if (scif_address_t::local_node (&node) != 0)
+        return -1;
+    struct scif_portID dst;
+    dst.node = _address.node ();
+    dst.port = _address.port ();
+    const int port = scif_connect (channel_->epd (), &dst);
+    if (port == -1)
+        return -1;
+    _accepted = true;
+    channel_->set_addresses (
+      scif_address_t (node, static_cast<uint16_t> (port)), _address);
+
+    const uint64_t start = clock_t::now_us ();
+    const uint64_t limit =
+      static_cast<uint64_t> (_options.handshake_ivl) * 1000;
+    int rc = channel_->greet ();
+    while (rc != 0 && errno == EAGAIN) {
+        if (limit > 0 && clock_t::now_us () - start > limit) {
+            errno = ETIMEDOUT;
+            return -1;
+        }
+
+        //  Look now and then whether the I/O thread has let go of it.
+        if (_refs.add (0) == 1)
+            return -1;
+        struct pollfd pfd = {channel_->epd (), POLLIN, 0};
+        poll (&pfd, 1, 100);
+        rc = channel_->agree ();
+    }
+    return rc;
+}
+
+zmq::scif_stream_t *zmq::scif_connect_t::take ()
+{
+    //  That the thread has sent the signal orders its writes before this.
+    _signaler.recv ();
+    scif_stream_t *const stream = _stream;
+    _stream = NULL;
+    errno = _errno;
+    return stream;
+}
+
+void zmq::scif_connect_t::release ()
+{
+    if (!_refs.sub (1))
+        delete this;
+}
 
 zmq::scif_connecter_t::scif_connecter_t (class io_thread_t *io_thread_,
                                          class session_base_t *session_,
@@ -51,7 +171,7 @@ void zmq::scif_connecter_t::process_term (int linger_)
 void zmq::scif_connecter_t::start_connecting ()
 {
     if (!_connect)
-        _connect = scif_connect_t::start (*_addr->resolved.scif_addr);
+        _connect = scif_connect_t::start (*_addr->resolved.scif_addr, options);
     if (!_connect) {
         add_reconnect_timer ();
         return;
@@ -109,61 +229,37 @@ void zmq::scif_connecter_t::timer_event (int id_)
 
 void zmq::scif_connecter_t::out_event ()
 {
-    uint16_t local_port;
-    const int epd = _connect->take (&local_port);
-    if (epd == -1) {
-        const bool refused = errno == ECONNREFUSED;
-        close ();
+    scif_stream_t *const stream = _connect->take ();
+    const int err = errno;
+    if (stream) {
+        stop_waiting ();
         drop ();
-        if (refused
-            && (options.reconnect_stop & ZMQ_RECONNECT_STOP_CONN_REFUSED)) {
-            send_conn_failed (_session);
-            terminate ();
-        } else
-            add_reconnect_timer ();
+
+        const fd_t fd = stream->get_fd ();
+        i_engine *engine = new (std::nothrow)
+          scif_engine_t (stream, options, endpoint_type_connect);
+        alloc_assert (engine);
+        const endpoint_uri_pair_t endpoint_pair = engine->get_endpoint ();
+
+        send_attach (_session, engine);
+        terminate ();
+        _socket->event_connected (endpoint_pair, fd);
         return;
     }
 
-    stop_waiting ();
+    int stop_if = err == ECONNREFUSED ? ZMQ_RECONNECT_STOP_CONN_REFUSED : 0;
+    if (_connect->was_accepted ()) {
+        stop_if = ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED;
+        _socket->event_handshake_failed_no_detail (
+          make_unconnected_connect_endpoint_pair (_endpoint), err);
+    }
+    close ();
     drop ();
-    if (attach_engine (epd, local_port) != 0)
+    if (options.reconnect_stop & stop_if) {
+        send_conn_failed (_session);
+        terminate ();
+    } else
         add_reconnect_timer ();
-}
-
-int zmq::scif_connecter_t::attach_engine (int epd_, uint16_t local_port_)
-{
-    uint16_t local_node;
-    if (scif_address_t::local_node (&local_node) != 0) {
-        scif_close (epd_);
-        return -1;
-    }
-    const bool same_node = _addr->resolved.scif_addr->node () == local_node;
-    scif_stream_t *stream =
-      new (std::nothrow) scif_stream_t (epd_, same_node, options);
-    alloc_assert (stream);
-    if (stream->get_fd () == retired_fd) {
-        delete stream;
-        return -1;
-    }
-
-    std::string local_address;
-    scif_address_t (local_node, local_port_).to_string (local_address);
-    const endpoint_uri_pair_t endpoint_pair (local_address, _endpoint,
-                                             endpoint_type_connect);
-
-    const fd_t fd = stream->get_fd ();
-    i_engine *engine =
-      new (std::nothrow) scif_engine_t (stream, options, endpoint_pair);
-    alloc_assert (engine);
-
-    //  Attach the engine to the corresponding session object.
-    send_attach (_session, engine);
-
-    //  Shut the connecter down.
-    terminate ();
-
-    _socket->event_connected (endpoint_pair, fd);
-    return 0;
 }
 
 #endif

@@ -6,24 +6,34 @@
 
 #if defined ZMQ_HAVE_SCIF
 
+#include "clock.hpp"
 #include "err.hpp"
+#include "scif_channel.hpp"
+#include "scif_stream.hpp"
 
-//  How many times one event may read or write, and how many bytes, before the
-//  other descriptors of the I/O thread get their turn.
-static const int max_calls_per_event = 64;
-static const size_t max_bytes_per_event = 8 << 20;
+//  For how long, in microseconds, an event may go on before the other
+//  descriptors of the I/O thread get their turn.
+static const uint64_t max_time = 200;
 
-zmq::scif_engine_t::scif_engine_t (
-  scif_stream_t *stream_,
-  const options_t &options_,
-  const endpoint_uri_pair_t &endpoint_uri_pair_) :
-    zmtp_engine_t (stream_->get_fd (), options_, endpoint_uri_pair_),
+static zmq::endpoint_uri_pair_t
+endpoint_pair (const zmq::scif_channel_t &channel_, zmq::endpoint_type_t type_)
+{
+    std::string local;
+    std::string remote;
+    channel_.local ().to_string (local);
+    channel_.remote ().to_string (remote);
+    return zmq::endpoint_uri_pair_t (local, remote, type_);
+}
+
+zmq::scif_engine_t::scif_engine_t (scif_stream_t *stream_,
+                                   const options_t &options_,
+                                   endpoint_type_t type_) :
+    zmtp_engine_t (stream_->release_fd (),
+                   options_,
+                   endpoint_pair (stream_->channel (), type_)),
     _stream (stream_),
     _want_in (false),
     _want_out (false),
-    _base_next_msg (NULL),
-    _more (false),
-    _moved (0),
     _destroyed (NULL)
 {
 }
@@ -32,106 +42,61 @@ zmq::scif_engine_t::~scif_engine_t ()
 {
     if (_destroyed)
         *_destroyed = true;
-
-    //  The descriptor that is polled is closed by the base class.
     delete _stream;
 }
 
 void zmq::scif_engine_t::in_event ()
 {
-    //  The descriptor tells that something has happened, but not what. That
-    //  the peer has gone is told even if neither reading nor writing is
-    //  wanted, and has to wait until there is room for what it has left.
-    if (!_want_in)
-        _stream->ignore_input ();
-
+    //  The descriptor tells that something has happened, but not what. As
+    //  libzmq's pollers do, write first: reading may end the connection.
     bool destroyed = false;
     _destroyed = &destroyed;
-    _moved = 0;
-    for (int i = 0;
-         _want_in && i != max_calls_per_event && _moved < max_bytes_per_event;
-         ++i) {
-        zmtp_engine_t::in_event ();
+    const uint64_t start = clock_t::now_us ();
+    bool ready = true;
+    while (ready && clock_t::now_us () - start < max_time) {
+        if (_want_out)
+            zmtp_engine_t::out_event ();
+        if (_want_in)
+            zmtp_engine_t::in_event ();
         if (destroyed)
             return;
-        if (_stream->read_is_signalled ())
-            break;
+        ready = !_stream->wait (_want_in, _want_out);
     }
     _destroyed = NULL;
-
-    if (_want_out)
-        out_event ();
-    else
-        wake_if_needed ();
+    if (ready)
+        _stream->wake ();
 }
 
 void zmq::scif_engine_t::out_event ()
 {
-    const next_msg_fun_t next_msg_if_written =
-      static_cast<next_msg_fun_t> (&scif_engine_t::next_msg_if_written);
-
-    int calls = 0;
-    _moved = 0;
+    const uint64_t start = clock_t::now_us ();
+    bool ready;
     do {
-        if (_next_msg != next_msg_if_written) {
-            _base_next_msg = _next_msg;
-            _next_msg = next_msg_if_written;
-        }
         zmtp_engine_t::out_event ();
-    } while (_want_out && _encoder
-             && (_outsize == 0 || !_stream->write_is_signalled ())
-             && ++calls != max_calls_per_event && _moved < max_bytes_per_event);
-
-    wake_if_needed ();
-}
-
-void zmq::scif_engine_t::wake_if_needed ()
-{
-    _stream->wake ((_want_in && !_stream->read_is_signalled ())
-                   || (_want_out && !_stream->write_is_signalled ()));
-}
-
-int zmq::scif_engine_t::next_msg_if_written (msg_t *msg_)
-{
-    //  To find that there is no next message since the socket is closed
-    //  makes the session destroy the engine, with all that is encoded but not
-    //  written. So look for one only when all is written or sure to be so, or
-    //  when there is one for certain.
-    if (_outsize > 0 && !_more && !_stream->has_space (_outsize)) {
-        errno = EAGAIN;
-        return -1;
-    }
-
-    //  The base class replaces the function as the protocol goes on.
-    const next_msg_fun_t next_msg_if_written = _next_msg;
-    _next_msg = _base_next_msg;
-    const int rc = (this->*_base_next_msg) (msg_);
-    _base_next_msg = _next_msg;
-    _next_msg = next_msg_if_written;
-
-    _more = rc == 0 && (msg_->flags () & msg_t::more) != 0;
-    return rc;
+        ready = !_stream->wait (_want_in, _want_out);
+    } while (ready && _want_out && clock_t::now_us () - start < max_time);
+    if (ready)
+        _stream->wake ();
 }
 
 int zmq::scif_engine_t::read (void *data_, size_t size_)
 {
+    //  In the greeting of the peer there may be what ends the connection, so
+    //  it gets ours before more of its own is read.
+    if (!_encoder && _outsize > 0)
+        zmtp_engine_t::out_event ();
+
     const int rc = _stream->read (data_, size_);
 
-    //  SCIF has one error for every end of a connection. The monitors of the
-    //  other transports tell of the end of a stream by this one.
+    //  The monitors of the other transports tell of an end by this error.
     if (rc == -1 && errno == ECONNRESET)
         errno = EPIPE;
-    if (rc > 0)
-        _moved += rc;
     return rc;
 }
 
 int zmq::scif_engine_t::write (const void *data_, size_t size_)
 {
-    const int rc = _stream->write (data_, size_);
-    if (rc > 0)
-        _moved += rc;
-    return rc;
+    return _stream->write (data_, size_);
 }
 
 void zmq::scif_engine_t::set_pollin ()
@@ -140,30 +105,9 @@ void zmq::scif_engine_t::set_pollin ()
     //  for input.
     zmtp_engine_t::set_pollin ();
     _want_in = true;
-    _stream->watch (_want_in, _want_out);
 
-    //  Bells were ignored as long as reading was not wanted, and the base
-    //  class reads but once when it is wanted again. So there may be more to
-    //  read than the peer is going to ring for.
-    _stream->wake (true);
-}
-
-void zmq::scif_engine_t::reset_pollin ()
-{
-    _want_in = false;
-    _stream->watch (_want_in, _want_out);
-}
-
-void zmq::scif_engine_t::set_pollout ()
-{
-    _want_out = true;
-    _stream->watch (_want_in, _want_out);
-}
-
-void zmq::scif_engine_t::reset_pollout ()
-{
-    _want_out = false;
-    _stream->watch (_want_in, _want_out);
+    //  When reading goes on the base class reads but once.
+    _stream->wake ();
 }
 
 #endif

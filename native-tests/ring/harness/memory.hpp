@@ -41,9 +41,6 @@ class guarded_t
 
     unsigned char *data () const { return _data; }
 
-    /// Takes the right to write: who only reads it is not disturbed.
-    void make_read_only () { CHECK_EQ (mprotect (_base + page_size, _mapped - 2 * page_size, PROT_READ), 0); }
-
   private:
     const size_t _mapped;
     unsigned char *_base;
@@ -54,11 +51,10 @@ class guarded_t
 class region_t
 {
   public:
-    explicit region_t (size_t ring_size) : _memory (page_size + ring_size) {}
+    explicit region_t (size_t size) : _memory (size) {}
 
     void *get () const { return _memory.data (); }
     unsigned char *ring () const { return _memory.data () + page_size; }
-    void make_read_only () { _memory.make_read_only (); }
 
     uint64_t load_head () const { return __atomic_load_n (word64 (head_pos), __ATOMIC_ACQUIRE); }
     uint64_t load_tail () const { return __atomic_load_n (word64 (tail_pos), __ATOMIC_ACQUIRE); }
@@ -79,13 +75,12 @@ class region_t
 /// Two rings whose regions are each other's, on one node.
 struct pair_t
 {
-    explicit pair_t (size_t ring_size, size_t limit = static_cast<size_t> (-1)) :
-        a_region (ring_size), b_region (ring_size)
+    pair_t (size_t region_size, size_t limit) : a_region (region_size), b_region (region_size)
     {
-        a.set_local (a_region.get (), ring_size);
-        a.set_remote (b_region.get (), ring_size, limit, -1, 0);
-        b.set_local (b_region.get (), ring_size);
-        b.set_remote (a_region.get (), ring_size, limit, -1, 0);
+        a.set_local (a_region.get (), region_size);
+        a.set_remote (b_region.get (), region_size, limit, -1, 0);
+        b.set_local (b_region.get (), region_size);
+        b.set_remote (a_region.get (), region_size, limit, -1, 0);
     }
 
     region_t a_region;

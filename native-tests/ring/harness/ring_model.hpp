@@ -9,6 +9,7 @@
 #include "memory.hpp"
 #include "random.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -28,21 +29,23 @@ class ring_model_t
   private:
     enum
     {
-        local_size = 4096,
-        remote_size = 8192,
+        //  Of the rings; the regions are a page larger. The remote one is larger than what is moved at once.
+        local_size = 65536 - page_size,
+        remote_size = 2 * 65536 - page_size,
+        max_piece = 65536,
         buffer_size = 2 * remote_size
     };
 
     ring_model_t (const uint8_t *program, size_t size) :
-        _program (program), _size (size), _pos (0), _local (local_size), _remote (remote_size), _limit (0), _head (0),
+        _program (program), _size (size), _pos (0), _local (page_size + local_size), _remote (page_size + remote_size), _limit (0), _head (0),
         _tail (0), _published (0), _acknowledged (0), _sleeping (0), _waiting (0), _rung_sleeping (0),
         _rung_waiting (0), _wrote (false), _freed (false), _written (remote_size), _buffer (buffer_size)
     {
         for (size_t i = 0; i != local_size; ++i)
             _local.ring ()[i] = stream_byte (i);
-        _limit = 1 + static_cast<size_t> (number (2)) % (2 * remote_size);
-        _ring.set_local (_local.get (), local_size);
-        _ring.set_remote (_remote.get (), remote_size, _limit, -1, 0);
+        _limit = 1 + static_cast<size_t> (number (3)) % (2 * remote_size);
+        _ring.set_local (_local.get (), page_size + local_size);
+        _ring.set_remote (_remote.get (), page_size + remote_size, _limit, -1, 0);
         if (_limit > remote_size)
             _limit = remote_size;
     }
@@ -56,19 +59,19 @@ class ring_model_t
         return value;
     }
 
-    /// A number near 0, of either sign.
-    uint64_t small_number () { return static_cast<uint64_t> (static_cast<int16_t> (number (2))); }
+    /// A number of either sign, within one of the rings or not much beyond.
+    uint64_t small_number () { return number (3) % (3 * remote_size) - remote_size; }
 
     void step ()
     {
         switch (number (1) % 14) {
             case 0:
             case 1:
-                read (static_cast<size_t> (number (2)) % (2 * local_size));
+                read (static_cast<size_t> (number (3)) % (2 * local_size));
                 break;
             case 2:
             case 3:
-                write (static_cast<size_t> (number (2)) % (2 * remote_size));
+                write (static_cast<size_t> (number (3)) % (2 * remote_size));
                 break;
             case 4:
                 publish ();
@@ -77,10 +80,11 @@ class ring_model_t
                 break;
             case 5:
                 ++_waiting;
-                CHECK_EQ (_ring.wait (), space () == 0);
+                CHECK_EQ (_ring.wait (), !is_writable ());
                 break;
             case 6:
-                CHECK_EQ (_ring.space (), space ());
+                CHECK_EQ (_ring.is_readable (), _local.load_head () != _tail);
+                CHECK_EQ (_ring.is_writable (), is_writable ());
                 break;
             case 7:
                 must_ring ();
@@ -113,11 +117,8 @@ class ring_model_t
     /// Memory that ends where the call may end.
     unsigned char *buffer (size_t size) const { return _buffer.data () + buffer_size - size; }
 
-    size_t space () const
-    {
-        const uint64_t used = _head - _local.load_tail ();
-        return used < _limit ? _limit - static_cast<size_t> (used) : 0;
-    }
+    uint64_t used () const { return _head - _local.load_tail (); }
+    bool is_writable () const { return used () < _limit || used () > remote_size; }
 
     void read (size_t size)
     {
@@ -155,8 +156,8 @@ class ring_model_t
             CHECK_ERRNO (_ring.write (data, size), EPROTO);
         } else {
             _acknowledged = tail;
-            const size_t room = space ();
-            const size_t expected = size < room ? size : room;
+            const size_t room = used () < _limit ? _limit - static_cast<size_t> (used ()) : 0;
+            const size_t expected = std::min (std::min (size, room), static_cast<size_t> (max_piece));
             CHECK_EQ (_ring.write (data, size), expected);
             for (size_t i = 0; i != expected; ++i)
                 _written[(_head + i) % remote_size] = data[i];

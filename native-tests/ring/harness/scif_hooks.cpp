@@ -6,51 +6,33 @@
 
 #include <cerrno>
 
-rt::scif_hooks_t rt::scif_hooks = {0, 0, NULL, NULL, NULL};
+rt::scif_hooks_t rt::scif_hooks = {0, 0, nullptr};
 
 extern "C" {
-off_t __real_scif_register (scif_epd_t epd, void *addr, size_t len, off_t offset, int prot_flags, int map_flags);int __real_scif_recv (scif_epd_t epd, void *msg, int len, int flags);
-int __wrap_scif_recv (scif_epd_t epd, void *msg, int len, int flags);
-
-off_t __wrap_scif_register (scif_epd_t epd, void *addr, size_t len, off_t offset, int prot_flags, int map_flags);
-void *__real_scif_mmap (void *addr, size_t len, int prot_flags, int map_flags, scif_epd_t epd, off_t offset);
-void *__wrap_scif_mmap (void *addr, size_t len, int prot_flags, int map_flags, scif_epd_t epd, off_t offset);
-int __real_scif_vwriteto (scif_epd_t epd, void *addr, size_t len, off_t offset, int rma_flags);
-int __wrap_scif_vwriteto (scif_epd_t epd, void *addr, size_t len, off_t offset, int rma_flags);
+decltype (scif_register) __real_scif_register, __wrap_scif_register;
+decltype (scif_mmap) __real_scif_mmap, __wrap_scif_mmap;
+decltype (scif_recv) __real_scif_recv, __wrap_scif_recv;
 
 off_t __wrap_scif_register (scif_epd_t epd, void *addr, size_t len, off_t offset, int prot_flags, int map_flags)
 {
-    if (rt::scif_hooks.register_errno != 0) {
-        errno = rt::scif_hooks.register_errno;
-        return SCIF_REGISTER_FAILED;
-    }
-    return __real_scif_register (epd, addr, len, offset, prot_flags, map_flags);
+    errno = rt::scif_hooks.register_errno;
+    return errno != 0 ? SCIF_REGISTER_FAILED : __real_scif_register (epd, addr, len, offset, prot_flags, map_flags);
 }
 
 void *__wrap_scif_mmap (void *addr, size_t len, int prot_flags, int map_flags, scif_epd_t epd, off_t offset)
 {
-    if (rt::scif_hooks.mmap_errno != 0) {
-        errno = rt::scif_hooks.mmap_errno;
-        return SCIF_MMAP_FAILED;
-    }
-    return __real_scif_mmap (addr, len, prot_flags, map_flags, epd, offset);
-}
-
-int __wrap_scif_vwriteto (scif_epd_t epd, void *addr, size_t len, off_t offset, int rma_flags)
-{
-    if (rt::scif_hooks.vwriteto)
-        return rt::scif_hooks.vwriteto (epd, addr, len, offset, rma_flags);
-    return __real_scif_vwriteto (epd, addr, len, offset, rma_flags);
+    errno = rt::scif_hooks.mmap_errno;
+    return errno != 0 ? SCIF_MMAP_FAILED : __real_scif_mmap (addr, len, prot_flags, map_flags, epd, offset);
 }
 
 int __wrap_scif_recv (scif_epd_t epd, void *msg, int len, int flags)
 {
-    if (rt::scif_hooks.before_recv)
-        rt::scif_hooks.before_recv ();
+    if (rt::scif_hooks.around_recv)
+        rt::scif_hooks.around_recv ();
     const int rc = __real_scif_recv (epd, msg, len, flags);
     const int code = errno;
-    if (rt::scif_hooks.after_recv)
-        rt::scif_hooks.after_recv ();
+    if (rt::scif_hooks.around_recv)
+        rt::scif_hooks.around_recv ();
     errno = code;
     return rc;
 }

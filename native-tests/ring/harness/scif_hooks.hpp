@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
 //
-// Stands between the sources under test and libscif (the linker's --wrap), so that a test can have a call fail or see
-// what it was given.
+// Stands between the sources under test and libscif (the linker's --wrap), so that a test can have a call fail, or act
+// in the middle of one.
 
 #ifndef RING_TESTS_SCIF_HOOKS_HPP
 #define RING_TESTS_SCIF_HOOKS_HPP
-
-#include <cstddef>
-
-#include <sys/types.h>
 
 namespace rt
 {
@@ -18,12 +14,8 @@ struct scif_hooks_t
     int register_errno;
     int mmap_errno;
 
-    /// Takes the place of scif_vwriteto if set.
-    int (*vwriteto) (int epd, void *addr, size_t len, off_t offset, int flags);
-
     /// Called before and after each scif_recv if set.
-    void (*before_recv) ();
-    void (*after_recv) ();
+    void (*around_recv) ();
 };
 
 extern scif_hooks_t scif_hooks;

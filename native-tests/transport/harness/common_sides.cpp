@@ -3,8 +3,12 @@
 #include "common_sides.hpp"
 
 #include "payload.hpp"
+#include "process.hpp"
 
 #include <stdlib.h>
+#include <unistd.h>
+
+#include <deque>
 
 namespace tt
 {
@@ -54,6 +58,26 @@ SIDE (free_endpoint)
 std::string free_endpoint_of_peers ()
 {
     return Peer ("free_endpoint").value ("endpoint");
+}
+
+void check_idle_but_for_attempts (pid_t pid, double milliseconds, const char *what, int sockets, int interval)
+{
+    const double share = cpu_share (pid, milliseconds);
+    note ("%s: %.2f %% of a CPU", what, share * 100);
+    if (share < idle_share)
+        return;
+    Ctx context;
+    std::deque<Sock> pushes;
+    Sock probe (context, ZMQ_PUSH);
+    const std::string endpoint = probe.bind (wildcard (Transport::tcp));
+    CHECK_RC (zmq_unbind (probe.get (), endpoint.c_str ()));
+    for (int i = 0; i < sockets; ++i) {
+        pushes.emplace_back (context, ZMQ_PUSH);
+        pushes.back ().set (ZMQ_RECONNECT_IVL, interval).set (ZMQ_LINGER, 0).connect (endpoint);
+    }
+    const double over_tcp = cpu_share (getpid (), milliseconds) - (pid == getpid () ? share : 0);
+    if (share > 4 * over_tcp)
+        FAIL ("%s uses %.1f %% of a CPU, over tcp it would be %.1f", what, share * 100, over_tcp * 100);
 }
 
 void echo_until_told (Sock &socket)

@@ -32,6 +32,10 @@ size_t size_of (const std::string &size, uint64_t sequence);
 /// An endpoint that is free where the peers are, which may be another node.
 std::string free_endpoint_of_peers ();
 
+/// As check_idle, for a process in which `sockets` sockets try to connect every `interval` milliseconds: on a slow machine
+/// that takes what it takes over tcp, and so it may take four times as much.
+void check_idle_but_for_attempts (pid_t pid, double milliseconds, const char *what, int sockets, int interval);
+
 /// Sends back what comes on the socket until a line (or an end) comes on the control channel.
 void echo_until_told (Sock &socket);
 }

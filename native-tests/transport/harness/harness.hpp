@@ -200,6 +200,7 @@ class Peer
     bool try_line (std::string &line, double milliseconds);
     void tell (const std::string &line);
 
+    /// Sends a signal; returns after SIGSTOP when the peer has stopped.
     void signal (int number);
     /// SIGKILL, and waits until the process is gone.
     void kill ();

@@ -190,8 +190,13 @@ void Peer::tell (const std::string &line)
 
 void Peer::signal (int number)
 {
-    if (!_reaped)
-        ::kill (_pid, number);
+    if (_reaped)
+        return;
+    ::kill (_pid, number);
+    //  Until one thread has taken it the others run on.
+    siginfo_t stopped;
+    if (number == SIGSTOP)
+        CHECK_RC (waitid (P_PID, _pid, &stopped, WSTOPPED | WEXITED | WNOWAIT));
 }
 
 void Peer::kill ()

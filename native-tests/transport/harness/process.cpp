@@ -34,7 +34,7 @@ void check_idle (pid_t pid, double milliseconds, const char *what)
 {
     const double share = cpu_share (pid, milliseconds);
     note ("%s: %.2f %% of a CPU", what, share * 100);
-    if (share > 0.03)
+    if (share > idle_share)
         FAIL ("%s uses %.1f %% of a CPU", what, share * 100);
 }
 

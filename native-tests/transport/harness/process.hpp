@@ -17,7 +17,10 @@ double cpu_seconds (pid_t pid);
 /// Share of one CPU that a process uses over `milliseconds` from now: 0.01 is one per cent.
 double cpu_share (pid_t pid, double milliseconds);
 
-/// Fails unless the process uses less than 3 % of a CPU over `milliseconds`. `what` says what it should be doing.
+/// Of a CPU; a process that has nothing to do uses less.
+const double idle_share = 0.03;
+
+/// Fails unless the process uses less than that over `milliseconds`. `what` says what it should be doing.
 void check_idle (pid_t pid, double milliseconds, const char *what);
 
 /// Open descriptors of a process, as "number target".

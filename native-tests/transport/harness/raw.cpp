@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <random>
 
 namespace tt
 {
@@ -139,7 +140,7 @@ RawPeer::RawPeer (const std::string &endpoint)
         FAIL ("raw connect to %s: %s", endpoint.c_str (), strerror (error));
 }
 
-RawPeer::RawPeer (RawPeer &&other) noexcept : _fd (other._fd)
+RawPeer::RawPeer (RawPeer &&other) noexcept : _fd (other._fd), _accepted (other._accepted)
 {
     other._fd = -1;
 }
@@ -201,10 +202,10 @@ std::string RawPeer::recv (size_t wanted, double milliseconds)
     std::string bytes;
     eventually (milliseconds, [&] {
         char some[4095];
-        const long count = recv_some (some, sizeof some);
+        const long count = recv_some (some, std::min (sizeof some, wanted - bytes.size ()));
         if (count > 0)
             bytes.append (some, count);
-        return count < 0 || bytes.size () >= wanted;
+        return count < 0 || bytes.size () == wanted;
     });
     return bytes;
 }
@@ -221,7 +222,12 @@ RawListener::RawListener (int backlog)
 {
     if (is_scif ()) {
         _fd = static_cast<int> (CHECK_RC (scif ().open ()));
-        const long port = CHECK_RC (scif ().bind (_fd, 0));
+        //  Not port 0: the driver gives such ports twice.
+        static std::mt19937 random (std::random_device{}());
+        int port = -1;
+        for (int attempt = 0; port == -1 && attempt < 50; ++attempt)
+            port = scif ().bind (_fd, static_cast<uint16_t> (32768 + random () % 32768));
+        CHECK_RC (port);
         CHECK_RC (scif ().listen (_fd, backlog));
         _endpoint = "scif://" + std::to_string (own_node ()) + ":" + std::to_string (port);
         return;
@@ -274,6 +280,7 @@ RawPeer RawListener::accept (double milliseconds)
     });
     if (!accepted)
         FAIL ("no connection came within %d ms", bound_ms (milliseconds));
+    peer._accepted = true;
     return peer;
 }
 }

@@ -57,11 +57,13 @@ class RawPeer
     bool send (const std::string &bytes);
     /// Sends what can be sent at once.
     void try_send (const std::string &bytes);
-    /// What comes within `milliseconds`, until at least `wanted` bytes are there or the other side closes.
+    /// What comes within `milliseconds`, until `wanted` bytes are there or the other side closes.
     std::string recv (size_t wanted, double milliseconds);
     /// Closes, if that was not done before.
     void close ();
     int descriptor () const { return _fd; }
+    /// Whether the other side is the one that connected.
+    bool accepted () const { return _accepted; }
     /// Whether the other side closes within `milliseconds`. Bytes that come until then are dropped.
     bool closed_within (double milliseconds);
 
@@ -73,6 +75,7 @@ class RawPeer
     long recv_some (char *bytes, size_t size);
 
     int _fd = -1;
+    bool _accepted = false;
 };
 
 /// A listener that accepts only when told to.

@@ -14,12 +14,10 @@ namespace tt
 {
 namespace
 {
-const size_t page_size = 4096;
 const size_t greeting_size = 64;
-const char magic[] = "SCIFZMTP";
-const unsigned char version = 1;
-const size_t version_pos = 8, ring_size_pos = 16, offset_pos = 24;
-const size_t local_size = page_size + RawRing::ring_size;
+const std::string magic = "SCIFZMTP";
+const char version = 2;
+const size_t version_pos = 8, region_size_pos = 16, offset_pos = 24;
 
 //  Bits of SCIF_PROT_READ and SCIF_PROT_WRITE.
 const int read_and_write = 3;
@@ -44,9 +42,43 @@ template <typename T> T *word_at (unsigned char *region, Word word)
 }
 }
 
-RawRing::RawRing (RawPeer &&peer) : _peer (std::move (peer))
+std::string scif_greeting (uint64_t region_size, uint64_t offset)
 {
-    void *const region = mmap (nullptr, local_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    std::string bytes = magic + version;
+    bytes.resize (greeting_size, '\0');
+    put_number (bytes, region_size_pos, region_size);
+    put_number (bytes, offset_pos, offset);
+    return bytes;
+}
+
+uint64_t greeted_region_size (const std::string &greeting)
+{
+    CHECK_EQ (greeting.size (), greeting_size);
+    CHECK_EQ (greeting.substr (0, version_pos + 1), magic + version);
+    return get_number (greeting, region_size_pos);
+}
+
+void greet_without_ring (RawPeer &peer)
+{
+    if (!peer.accepted ())
+        CHECK (peer.send (scif_greeting (0, 0)));
+    const bool has_ring = greeted_region_size (peer.recv (greeting_size, 5000)) != 0;
+    if (peer.accepted ())
+        CHECK (peer.send (scif_greeting (0, 0)));
+    else
+        CHECK (!has_ring);
+}
+
+std::string zmtp_greeting ()
+{
+    std::string greeting ("\xff\0\0\0\0\0\0\0\1\x7f\3\1NULL", 16);
+    greeting.resize (64, '\0');
+    return greeting;
+}
+
+RawRing::RawRing (RawPeer &&peer, size_t region_size) : _peer (std::move (peer)), _region_size (region_size)
+{
+    void *const region = mmap (nullptr, _region_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK (region != MAP_FAILED);
     _local = static_cast<unsigned char *> (region);
 }
@@ -55,9 +87,9 @@ RawRing::~RawRing ()
 {
     //  As long as the other end's memory is mapped the connection stays open.
     if (_remote)
-        CHECK_RC (scif ().unmap (_remote, page_size + _peer_ring_size));
+        CHECK_RC (scif ().unmap (_remote, control_size + _peer_ring_size));
     _peer.close ();
-    CHECK_RC (munmap (_local, local_size));
+    CHECK_RC (munmap (_local, _region_size));
 }
 
 std::string RawRing::greeting ()
@@ -65,56 +97,52 @@ std::string RawRing::greeting ()
     //  What was registered before counts against the limit on locked memory until the other end has let go of it.
     off_t offset = -1;
     eventually (3000, [&] {
-        offset = scif ().enroll (_peer.descriptor (), _local, local_size, 0, read_and_write, 0);
+        offset = scif ().enroll (_peer.descriptor (), _local, _region_size, 0, read_and_write, 0);
         return offset != -1 || errno != EAGAIN;
     });
     if (offset == -1)
         skip ("no memory can be registered: %s", strerror (errno));
-    std::string bytes (greeting_size, '\0');
-    bytes.replace (0, strlen (magic), magic);
-    bytes[version_pos] = version;
-    put_number (bytes, ring_size_pos, ring_size);
-    put_number (bytes, offset_pos, static_cast<uint64_t> (offset));
-    return bytes;
+    return scif_greeting (_region_size, static_cast<uint64_t> (offset));
 }
 
 void RawRing::greet ()
 {
-    CHECK (_peer.send (greeting ()));
+    if (!_peer.accepted ())
+        CHECK (_peer.send (greeting ()));
     const std::string theirs = _peer.recv (greeting_size, 5000);
-    CHECK (theirs.size () >= greeting_size);
-    CHECK_EQ (theirs.substr (0, strlen (magic)), std::string (magic));
-    CHECK_EQ (theirs[version_pos], static_cast<char> (version));
-    _peer_ring_size = get_number (theirs, ring_size_pos);
-    if (_peer_ring_size == 0)
+    const uint64_t size = greeted_region_size (theirs);
+    if (size == 0)
         skip ("the other end has no ring");
-    void *const region = scif ().map (nullptr, page_size + _peer_ring_size, read_and_write, 0, _peer.descriptor (),
+    CHECK_EQ (size % least_region_size, uint64_t (0));
+    void *const region = scif ().map (nullptr, size, read_and_write, 0, _peer.descriptor (),
                                       static_cast<off_t> (get_number (theirs, offset_pos)));
     if (region == MAP_FAILED)
         FAIL ("the other end's memory can't be mapped: %s", strerror (errno));
     _remote = static_cast<unsigned char *> (region);
-    //  The other end's answer may have come with its greeting.
-    CHECK_EQ ((theirs + _peer.recv (greeting_size + 1 - theirs.size (), 5000)).substr (greeting_size), std::string ("R"));
+    _peer_ring_size = size - control_size;
+    if (_peer.accepted ())
+        CHECK (_peer.send (greeting ()));
 }
 
 void RawRing::agree ()
 {
-    CHECK (_peer.send ("R"));
+    if (_peer.accepted ())
+        CHECK_EQ (_peer.recv (1, 5000), std::string ("R"));
+    else
+        CHECK (_peer.send ("R"));
 }
 
 void RawRing::open (const std::string &socket_type)
 {
     greet ();
     agree ();
-    std::string zmtp ("\xff\0\0\0\0\0\0\0\1\x7f\3\1NULL", 16);
-    zmtp.resize (64, '\0');
     std::string ready ("\5READY\xbSocket-Type\0\0\0", 21);
     ready += static_cast<char> (socket_type.size ());
     ready += socket_type;
     //  As libzmq does. Without it a socket that asks for the identity copies no bytes from nowhere (mechanism.cpp),
     //  which UBSan minds.
     ready += std::string ("\x8Identity\0\0\0\0", 13);
-    put (zmtp);
+    put (zmtp_greeting ());
     CHECK_EQ (take (64, 5000).size (), size_t (64));
     put (std::string ("\4") + static_cast<char> (ready.size ()) + ready);
     const std::string command = take (2, 5000);
@@ -132,7 +160,7 @@ void RawRing::put (const std::string &bytes)
 void RawRing::put_silently (const std::string &bytes)
 {
     for (const char byte : bytes)
-        _remote[page_size + (_head++ & (_peer_ring_size - 1))] = static_cast<unsigned char> (byte);
+        _remote[control_size + _head++ % _peer_ring_size] = static_cast<unsigned char> (byte);
     set (Word::head, _head);
 }
 
@@ -147,9 +175,9 @@ std::string RawRing::take (size_t wanted, double milliseconds)
     std::string bytes;
     eventually (milliseconds, [&] {
         const uint64_t head = __atomic_load_n (word_at<uint64_t> (_local, Word::head), __ATOMIC_ACQUIRE);
-        CHECK (head - _tail <= ring_size);
+        CHECK (head - _tail <= _region_size - control_size);
         for (; _tail != head && bytes.size () < wanted; ++_tail)
-            bytes += static_cast<char> (_local[page_size + (_tail & (ring_size - 1))]);
+            bytes += static_cast<char> (_local[control_size + _tail % (_region_size - control_size)]);
         return bytes.size () >= wanted;
     });
     set (Word::tail, _tail);

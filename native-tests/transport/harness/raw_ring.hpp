@@ -10,6 +10,15 @@
 
 namespace tt
 {
+/// What an end says first: where its region is and how large, 0 if it has none.
+std::string scif_greeting (uint64_t region_size, uint64_t offset);
+/// The size of the region that a greeting tells of. Fails the scenario if it is no greeting.
+uint64_t greeted_region_size (const std::string &greeting);
+/// Exchanges greetings with the other end, and has no ring: ZMTP goes through the endpoint from here on.
+void greet_without_ring (RawPeer &peer);
+/// ZMTP's greeting, version 3.1 with the NULL mechanism.
+std::string zmtp_greeting ();
+
 /// A control word in the other end's memory.
 enum class Word
 {
@@ -22,10 +31,11 @@ enum class Word
 class RawRing
 {
   public:
-    /// The ring of this end.
-    static const size_t ring_size = 65536;
+    /// Control words, and the ring behind them.
+    static const size_t least_region_size = 65536;
+    static const size_t control_size = 4096;
 
-    explicit RawRing (RawPeer &&peer);
+    explicit RawRing (RawPeer &&peer, size_t region_size = least_region_size);
     RawRing (RawRing &&other) = delete;
     ~RawRing ();
 
@@ -33,9 +43,10 @@ class RawRing
 
     /// What a well-behaved end says first. Registers the memory that it tells of.
     std::string greeting ();
-    /// Exchanges greetings, and maps the other end's memory. Skips the scenario if the other end has none.
+    /// Exchanges greetings, the connecter's first, and maps the other end's memory. Skips the scenario if the other end
+    /// has none.
     void greet ();
-    /// Exchanges answers: from here on the bytes go through the rings.
+    /// The connecter's answer, sent or awaited: from here on the bytes go through the rings.
     void agree ();
     /// All of that, and the handshake of ZMTP with the NULL mechanism, as a socket of this type.
     void open (const std::string &socket_type);
@@ -62,6 +73,7 @@ class RawRing
 
   private:
     RawPeer _peer;
+    const size_t _region_size;
     unsigned char *_local = nullptr;
     unsigned char *_remote = nullptr;
     size_t _peer_ring_size = 0;

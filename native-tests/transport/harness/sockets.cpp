@@ -167,9 +167,9 @@ bool Sock::try_recv (std::string &message, double milliseconds)
     return true;
 }
 
-std::string wildcard ()
+std::string wildcard (Transport transport)
 {
-    switch (settings ().transport) {
+    switch (transport) {
         case Transport::tcp:
             return "tcp://127.0.0.1:*";
         case Transport::ipc:

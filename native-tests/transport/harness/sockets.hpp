@@ -70,13 +70,12 @@ class Sock
     void *_socket;
 };
 
-/// What to bind to for a free endpoint of the transport under test.
-std::string wildcard ();
+/// What to bind to for a free endpoint of a transport.
+std::string wildcard (Transport transport = settings ().transport);
 
 /// An endpoint in canonical form that is free now: for scenarios in which the connecter comes first, or the
 /// listener comes back at the same place.
 std::string free_endpoint ();
-
 
 /// Sends "ping" on a DEALER until the echo at the other end answers; gives the milliseconds until then.
 /// Fails after `milliseconds` (stretched).

@@ -405,6 +405,11 @@ SCENARIO_SCIF (address_stream_sockets_are_refused, 10)
     Sock stream (context, ZMQ_STREAM);
     CHECK_ERRNO (zmq_bind (stream.get (), "scif://*"), ENOCOMPATPROTO);
     CHECK_ERRNO (zmq_connect (stream.get (), "scif://0:6666"), ENOCOMPATPROTO);
+    //  A ROUTER that is told to be one, too.
+    Sock router (context, ZMQ_ROUTER);
+    router.set (ZMQ_ROUTER_RAW, 1);
+    CHECK_ERRNO (zmq_bind (router.get (), "scif://*"), ENOCOMPATPROTO);
+    CHECK_ERRNO (zmq_connect (router.get (), "scif://0:6666"), ENOCOMPATPROTO);
 }
 
 SCENARIO_SCIF (address_without_scif_on_the_machine, 30)

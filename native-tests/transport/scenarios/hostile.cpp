@@ -4,26 +4,31 @@
 
 #include "besieged.hpp"
 #include "common_sides.hpp"
+#include "hooked_scif.hpp"
+#include "process.hpp"
+#include "raw_ring.hpp"
+
+#include <unistd.h>
+
+#include <deque>
+#include <filesystem>
+#include <thread>
 
 using namespace tt;
 
 namespace
 {
-//  What the listener says first to anybody: a greeting of ZMTP, or what the transport puts before it.
-std::string first_words (const std::string &endpoint)
+//  What libzmq says first when it connects: a greeting of ZMTP, or what the transport puts before it.
+std::string first_words ()
 {
-    RawPeer peer (endpoint);
-    const std::string bytes = peer.recv (64, 150);
+    RawListener stranger;
+    Ctx context;
+    Sock dealer (context, ZMQ_DEALER);
+    dealer.set (ZMQ_LINGER, 0).connect (stranger.endpoint ());
+    const std::string bytes = stranger.accept ().recv (64, 150);
     note ("a stranger is greeted with %zu bytes: %s", bytes.size (), show (bytes).c_str ());
+    CHECK (bytes.size () >= 10);
     return bytes;
-}
-
-//  A greeting of ZMTP 3.1 with the NULL mechanism.
-std::string zmtp_greeting ()
-{
-    std::string greeting ("\xff\0\0\0\0\0\0\0\1\x7f\3\1NULL", 16);
-    greeting.resize (64, '\0');
-    return greeting;
 }
 }
 
@@ -89,12 +94,62 @@ SCENARIO (hostile_connect_flood, 40)
     listener.check_unharmed ();
 }
 
-//  The listener's own first words back to it: each as it is, cut short, and with one byte changed.
-SCENARIO_SCALED (hostile_first_words_reflected, 40, 300)
+//  As long as they say nothing that is a greeting they are not let in: what they cost is a descriptor.
+SCENARIO_SCIF (hostile_silence_costs_a_descriptor, 30)
+{
+    const size_t crowd = 20;
+    const auto threads = [] { return std::distance (std::filesystem::directory_iterator ("/proc/self/task"), {}); };
+    //  What both ends of a connection cost that nobody makes anything of.
+    size_t before = descriptor_count (getpid ());
+    std::deque<RawPeer> strangers;
+    {
+        RawListener raw;
+        std::deque<RawPeer> accepted;
+        for (size_t i = 0; i < crowd; ++i) {
+            std::thread thread ([&] { strangers.emplace_back (raw.endpoint ()); });
+            accepted.push_back (raw.accept ());
+            thread.join ();
+        }
+        before = descriptor_count (getpid ()) - before;
+        strangers.clear ();
+    }
+    const size_t cost = before;
+
+    Ctx context;
+    Sock router (context, ZMQ_ROUTER);
+    router.set (ZMQ_HANDSHAKE_IVL, 0);
+    Monitor monitor (context, router, ZMQ_EVENT_ALL & ~ZMQ_EVENT_LISTENING);
+    const std::string endpoint = router.bind ();
+    before = descriptor_count (getpid ());
+    const auto threads_before = threads ();
+    for (size_t i = 0; i < crowd; ++i) {
+        strangers.emplace_back (endpoint);
+        CHECK (strangers.back ().send (scif_greeting (RawRing::least_region_size, 0).substr (0, i * 3)));
+    }
+    Monitor::Event event;
+    CHECK (!monitor.try_next (event, 300));
+    note ("%zu descriptors for %zu strangers, %zu for as many raw connections", descriptor_count (getpid ()) - before, crowd, cost);
+    CHECK (descriptor_count (getpid ()) - before <= cost);
+    CHECK_EQ (threads (), threads_before);
+    CHECK (registrations ().empty ());
+    //  They are in nobody's way.
+    Peer echo ("echo", {"type=dealer", "role=connect", "endpoint=" + endpoint});
+    echo.value ("endpoint");
+    CHECK_EQ (monitor.expect (ZMQ_EVENT_ACCEPTED).endpoint, endpoint);
+    monitor.expect (ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
+    //  And go with what they wait for, who was let in does not.
+    CHECK_RC (zmq_unbind (router.get (), endpoint.c_str ()));
+    for (RawPeer &stranger : strangers)
+        CHECK (stranger.closed_within (3000));
+    CHECK_EQ (monitor.count (ZMQ_EVENT_DISCONNECTED, 50), 0);
+}
+
+//  What the listener would be told by its like, and memory that is not there: as it is, cut short, and with one byte
+//  changed.
+SCENARIO_SCALED (hostile_first_words_altered, 40, 300)
 {
     Besieged listener;
-    const std::string words = first_words (listener.endpoint);
-    CHECK (words.size () >= 10);
+    const std::string words = first_words ();
     std::mt19937 random (2022);
     const auto attack = [&] (const std::string &bytes) {
         RawPeer peer (listener.endpoint);
@@ -122,10 +177,10 @@ SCENARIO (hostile_frames_after_greeting, 30)
 {
     Besieged listener;
     std::mt19937 random (4096);
-    const std::string words = first_words (listener.endpoint);
+    const std::string words = first_words ();
     for (int i = 0; i < 60; ++i) {
         RawPeer peer (listener.endpoint);
-        //  Whatever the transport says before ZMTP is answered in kind, so that the bytes reach the engine.
+        //  Whatever the transport says before ZMTP is said, so that the bytes reach the engine.
         if (words[0] != '\xff')
             peer.send (words);
         peer.send (zmtp_greeting ());
@@ -166,7 +221,7 @@ SCENARIO (hostile_listener, 40)
                 break;
             case 2:
                 //  Its own first words.
-                peer.send (peer.recv (10, 100));
+                peer.send (peer.recv (64, 100));
                 peer.send (random_bytes (random, 100));
                 break;
             case 3:

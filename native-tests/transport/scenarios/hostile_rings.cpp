@@ -26,7 +26,7 @@ struct Lie
 };
 
 const Lie lies[] = {
-  {"more written than the ring holds", Word::head, false, (size_t (1) << 20) + 1},
+  {"more written than the ring holds", Word::head, false, (size_t (1) << 19) - RawRing::control_size + 1},
   {"far more written", Word::head, false, uint64_t (1) << 40},
   {"half of all numbers ahead", Word::head, false, uint64_t (1) << 63},
   {"written index goes back by one", Word::head, false, static_cast<uint64_t> (-1)},
@@ -66,7 +66,6 @@ enum Stop
 
 void go_as_far_as (RawRing &ring, int stop, const std::string &socket_type)
 {
-    const std::string zmtp ("\xff\0\0\0\0\0\0\0\1\x7f\3\1NULL", 16);
     switch (stop) {
         case after_half_a_greeting:
             CHECK (ring.endpoint ().send (ring.greeting ().substr (0, 40)));
@@ -79,11 +78,11 @@ void go_as_far_as (RawRing &ring, int stop, const std::string &socket_type)
         case after_half_of_zmtps_greeting:
             ring.greet ();
             ring.agree ();
-            return ring.put (zmtp.substr (0, 5));
+            return ring.put (zmtp_greeting ().substr (0, 5));
         case after_zmtps_greeting:
             ring.greet ();
             ring.agree ();
-            return ring.put (zmtp + std::string (48, '\0'));
+            return ring.put (zmtp_greeting ());
         case after_handshake:
             return ring.open (socket_type);
         case after_half_a_message:
@@ -252,42 +251,114 @@ SCENARIO_SCIF (hostile_ring_that_dies_half_way, 60)
     listener.check_unharmed ();
 }
 
-//  A greeting that tells of memory that is not there: no rings then, or no connection.
+namespace
+{
+//  Greetings that tell of memory that is not there, or that nobody can use: what to put at which place of a right one.
+struct Change
+{
+    size_t at;
+    uint64_t value;
+};
+
+const size_t version_pos = 8, size_pos = 16, offset_pos = 24;
+
+const Change changes[] = {
+  {version_pos, uint64_t (1) << 56},
+  {version_pos, uint64_t (3) << 56},
+  {size_pos, 0},
+  {size_pos, 1},
+  {size_pos, 12345},
+  {size_pos, 2 * RawRing::least_region_size},
+  {size_pos, uint64_t (1) << 30},
+  {size_pos, uint64_t (1) << 31},
+  {size_pos, uint64_t (1) << 63},
+  {size_pos, static_cast<uint64_t> (-1)},
+  {offset_pos, uint64_t (1) << 40},
+  {offset_pos, uint64_t (1) << 62},
+  {offset_pos, uint64_t (1) << 63},
+  {offset_pos, static_cast<uint64_t> (-1)},
+  {offset_pos, static_cast<uint64_t> (-4096)},
+};
+
+std::string changed (std::string greeting, const Change &change)
+{
+    for (size_t i = 0; i < 8; ++i)
+        greeting[change.at + i] = static_cast<char> (change.value >> (56 - 8 * i));
+    return greeting;
+}
+
+//  The greetings have been exchanged, and there are no rings: ZMTP is spoken through the endpoint.
+void check_no_ring (RawPeer &peer)
+{
+    CHECK (peer.send (zmtp_greeting ()));
+    const std::string theirs = peer.recv (64, 5000);
+    CHECK_EQ (theirs.size (), size_t (64));
+    CHECK_EQ (theirs.substr (0, 1), std::string ("\xff"));
+}
+}
+
+//  No rings then, or no connection.
 SCENARIO_SCIF (hostile_ring_in_no_memory, 40)
 {
-    const size_t size_pos = 16, offset_pos = 24;
-    struct
-    {
-        size_t at;
-        uint64_t value;
-    } const changes[] = {
-      {size_pos, 0},
-      {size_pos, 1},
-      {size_pos, 12345},
-      {size_pos, 2 * RawRing::ring_size},
-      {size_pos, uint64_t (1) << 30},
-      {size_pos, uint64_t (1) << 31},
-      {size_pos, uint64_t (1) << 63},
-      {size_pos, static_cast<uint64_t> (-1)},
-      {offset_pos, uint64_t (1) << 40},
-      {offset_pos, uint64_t (1) << 62},
-      {offset_pos, uint64_t (1) << 63},
-      {offset_pos, static_cast<uint64_t> (-1)},
-      {offset_pos, static_cast<uint64_t> (-4096)},
-    };
     Besieged listener;
-    for (const auto &change : changes) {
+    for (const Change &change : changes) {
         RawRing ring ((RawPeer (listener.endpoint)));
-        std::string greeting = ring.greeting ();
-        for (size_t i = 0; i < 8; ++i)
-            greeting[change.at + i] = static_cast<char> (change.value >> (56 - 8 * i));
-        CHECK (ring.endpoint ().send (greeting));
-        const std::string answer = ring.endpoint ().recv (65, 3000);
-        if (answer.size () > 64)
-            CHECK_EQ (answer.substr (64), std::string ("E"));
-        else
+        CHECK (ring.endpoint ().send (changed (ring.greeting (), change)));
+        const std::string answer = ring.endpoint ().recv (64, 3000);
+        if (answer.empty ())
             CHECK (ring.endpoint ().closed_within (3000));
+        else {
+            CHECK_EQ (greeted_region_size (answer), uint64_t (0));
+            check_no_ring (ring.endpoint ());
+        }
         listener.check_served ();
+    }
+    listener.check_unharmed ();
+}
+
+SCENARIO_SCIF (hostile_ring_of_a_listener_in_no_memory, 40)
+{
+    RawListener stranger (64);
+    Ctx context;
+    for (const Change &change : changes) {
+        Sock dealer (context, ZMQ_DEALER);
+        dealer.set (ZMQ_LINGER, 0).set (ZMQ_RECONNECT_IVL, -1).connect (stranger.endpoint ());
+        RawRing ring (stranger.accept ());
+        RawPeer &peer = ring.endpoint ();
+        const uint64_t has_ring = greeted_region_size (peer.recv (64, 5000));
+        const std::string greeting = changed (ring.greeting (), change);
+        CHECK (peer.send (greeting));
+        //  It refuses what it is offered, if it has a ring itself; the rest is ZMTP.
+        std::string answer = peer.recv (1, 3000);
+        if (answer == "E" && has_ring && (change.at != size_pos || change.value))
+            answer = peer.recv (1, 3000);
+        if (answer.empty ())
+            CHECK (peer.closed_within (3000));
+        else {
+            CHECK_EQ (answer, std::string ("\xff"));
+            CHECK (peer.send (zmtp_greeting ()));
+            CHECK_EQ (peer.recv (63, 5000).size (), size_t (63));
+        }
+    }
+    CHECK (context.term () < bound_ms (1000));
+}
+
+//  What is mapped of a peer's memory has a bound.
+SCENARIO_SCIF (hostile_ring_larger_than_is_mapped, 40)
+{
+    const size_t largest = size_t (64) << 20;
+    Besieged listener;
+    {
+        RawRing ring (RawPeer (listener.endpoint), largest);
+        ring.open ("DEALER");
+        ring.put_message ("first");
+        CHECK_EQ (ring.take (7, 5000), std::string ("\0\5first", 7));
+    }
+    {
+        RawRing ring (RawPeer (listener.endpoint), largest + RawRing::least_region_size);
+        CHECK (ring.endpoint ().send (ring.greeting ()));
+        CHECK_EQ (greeted_region_size (ring.endpoint ().recv (64, 5000)), uint64_t (0));
+        check_no_ring (ring.endpoint ());
     }
     listener.check_unharmed ();
 }

@@ -118,11 +118,11 @@ void kill_listener_again_and_again (int cycles, bool look_at_cpu)
             survivor = std::make_unique<Survivor> (pinger);
         echo.kill ();
         if (look_at_cpu && cycle == 0)
-            check_idle (pinger.pid (), 700, "the connecter of a killed listener");
+            check_idle_but_for_attempts (pinger.pid (), 700, "the connecter of a killed listener", 1, reconnect_ms);
     }
     check_longest (longest);
     if (look_at_cpu)
-        check_idle (pinger.pid (), 700, "the connecter of a listener that was killed again");
+        check_idle_but_for_attempts (pinger.pid (), 700, "the connecter of a listener that was killed again", 1, reconnect_ms);
     if (survivor)
         survivor->check ();
 }
@@ -223,7 +223,7 @@ SCENARIO_SCALED (kill_receiver_amid_large_messages, 40, 300)
             send_payload (push.get (), 1, 0, size, ZMQ_DONTWAIT);
         receiver.kill ();
     }
-    check_idle (getpid (), 700, "a sender whose receiver was killed");
+    check_idle_but_for_attempts (getpid (), 700, "a sender whose receiver was killed", 1, reconnect_ms);
 }
 
 //  Stopped for a while, and then killed while stopped.
@@ -249,7 +249,7 @@ SCENARIO (kill_stopped_peer, 30)
         dealer.try_send ("never answered");
         echo.kill ();
     }
-    check_idle (getpid (), 500, "the connecter of a listener killed while stopped");
+    check_idle_but_for_attempts (getpid (), 500, "the connecter of a listener killed while stopped", 1, reconnect_ms);
     Peer echo ("echo", {"endpoint=" + endpoint});
     echo.value ("endpoint");
     ping_until_answered (dealer, 5000);

@@ -3,7 +3,7 @@
 // Which way the bytes go. What the other scenarios show is about rings, or about endpoints, only if they were used.
 
 #include "common_sides.hpp"
-#include "counted_scif.hpp"
+#include "hooked_scif.hpp"
 #include "payload.hpp"
 
 using namespace tt;
@@ -17,12 +17,12 @@ const size_t size = 10000;
 void check_mode (Sock &dealer)
 {
     ping_until_answered (dealer, 5000);
-    const long long before = bytes_sent_through_endpoints ();
+    const long long before = sent_through_endpoints ().bytes;
     for (int i = 0; i < rounds; ++i) {
         send_payload (dealer.get (), 1, i, size);
         recv_payload (dealer.get (), 1, i, size);
     }
-    const long long through_endpoint = bytes_sent_through_endpoints () - before;
+    const long long through_endpoint = sent_through_endpoints ().bytes - before;
     figure ("%lld of %zu bytes went through the endpoint", through_endpoint, rounds * size);
     if (settings ().mode == Mode::rings)
         //  A bell for each message, and one for each that was answered.

@@ -3,7 +3,7 @@
 // Monitor events: the same as tcp tells, with canonical endpoints.
 
 #include "common_sides.hpp"
-#include "raw.hpp"
+#include "raw_ring.hpp"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -152,8 +152,82 @@ SCENARIO (monitor_handshake_that_fails, 20)
     const std::string endpoint = bound.bind ();
     monitor.expect (ZMQ_EVENT_LISTENING);
     RawPeer silent (endpoint);
+    //  Over scif too, once what the transport puts before ZMTP is said.
+    if (is_scif ())
+        greet_without_ring (silent);
     CHECK_EQ (monitor.expect (ZMQ_EVENT_ACCEPTED).endpoint, endpoint);
     CHECK_EQ (monitor.expect (ZMQ_EVENT_DISCONNECTED).endpoint, endpoint);
+}
+
+namespace
+{
+//  What a stranger does, and what those who have to do with him are told.
+struct Stranger
+{
+    const char *what;
+    void (*act) (RawPeer &peer);
+    int error;
+};
+
+const Stranger strangers[] = {
+  {"says something else", [] (RawPeer &peer) { peer.send (std::string (64, 'x')); }, EPROTO},
+  {"says nothing", [] (RawPeer &) {}, ETIMEDOUT},
+  {"says half of it", [] (RawPeer &peer) { peer.send (scif_greeting (0, 0).substr (0, 40)); }, ETIMEDOUT},
+  {"closes", [] (RawPeer &peer) { peer.close (); }, ECONNRESET},
+};
+}
+
+//  Who has not agreed on a greeting has not been accepted, and nobody has lost him.
+SCENARIO_SCIF (monitor_of_listener_and_strangers, 20)
+{
+    Ctx context, other;
+    Sock bound (context, ZMQ_PAIR), connected (other, ZMQ_PAIR);
+    bound.set (ZMQ_HANDSHAKE_IVL, 300);
+    Monitor monitor (context, bound);
+    const std::string endpoint = bound.bind ();
+    monitor.expect (ZMQ_EVENT_LISTENING);
+    for (const Stranger &stranger : strangers) {
+        note ("a stranger %s", stranger.what);
+        RawPeer peer (endpoint);
+        stranger.act (peer);
+        Monitor::Event event;
+        CHECK (monitor.try_next (event, 5000));
+        CHECK_EQ (Monitor::name (event.id), "ACCEPT_FAILED");
+        CHECK_EQ (event.value, static_cast<long long> (stranger.error));
+        CHECK_EQ (event.endpoint, endpoint);
+    }
+    connected.connect (endpoint);
+    Monitor::Event event;
+    CHECK (monitor.try_next (event, 5000));
+    CHECK_EQ (Monitor::name (event.id), "ACCEPTED");
+}
+
+//  The same for the side that connects.
+SCENARIO_SCIF (monitor_of_connecter_and_strangers, 20)
+{
+    RawListener listener;
+    Ctx context;
+    Sock connected (context, ZMQ_PAIR);
+    connected.set (ZMQ_HANDSHAKE_IVL, 300).set (ZMQ_RECONNECT_IVL, 20).set (ZMQ_LINGER, 0);
+    const int delayed = ZMQ_EVENT_CONNECT_DELAYED;
+    Monitor monitor (context, connected, ZMQ_EVENT_ALL & ~delayed);
+    connected.connect (listener.endpoint ());
+    for (const Stranger &stranger : strangers) {
+        note ("a stranger %s", stranger.what);
+        RawPeer peer = listener.accept ();
+        stranger.act (peer);
+        Monitor::Event event;
+        for (const int id : {ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL, ZMQ_EVENT_CLOSED, ZMQ_EVENT_CONNECT_RETRIED}) {
+            CHECK (monitor.try_next (event, 5000));
+            CHECK_EQ (Monitor::name (event.id), Monitor::name (id));
+            CHECK_EQ (event.endpoint, listener.endpoint ());
+            if (id == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL)
+                CHECK_EQ (event.value, static_cast<long long> (stranger.error));
+        }
+    }
+    RawPeer peer = listener.accept ();
+    greet_without_ring (peer);
+    CHECK_EQ (monitor.expect (ZMQ_EVENT_CONNECTED).endpoint, listener.endpoint ());
 }
 
 SCENARIO (monitor_tells_both_endpoints_in_version_2, 20)

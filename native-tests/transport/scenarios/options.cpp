@@ -5,7 +5,7 @@
 #include "common_sides.hpp"
 #include "payload.hpp"
 #include "process.hpp"
-#include "raw.hpp"
+#include "raw_ring.hpp"
 
 #include <errno.h>
 #include <signal.h>
@@ -186,7 +186,7 @@ SCENARIO (option_connect_timeout_keeps_to_one_attempt, 30)
 
     //  The one that is there is still good.
     RawPeer peer = listener.accept ();
-    CHECK (!peer.recv (8, 3000).empty ());
+    greet_without_ring (peer);
     monitor.expect (ZMQ_EVENT_CONNECTED, 3000);
     CHECK (!listener.waiting (300));
     peer.close ();
@@ -392,4 +392,18 @@ SCENARIO (option_use_fd, 20)
     CHECK_EQ (pull.get_string (ZMQ_LAST_ENDPOINT), listener.endpoint ());
     push.connect (listener.endpoint ()).send ("hello");
     CHECK_EQ (pull.recv (), std::string ("hello"));
+}
+
+//  What is no SCIF endpoint is refused, and stays the application's.
+SCENARIO_SCIF (option_use_fd_of_something_else, 20)
+{
+    int pipe_fds[2];
+    CHECK_RC (pipe (pipe_fds));
+    Ctx context;
+    Sock pull (context, ZMQ_PULL);
+    pull.set (ZMQ_USE_FD, pipe_fds[0]);
+    CHECK_EQ (zmq_bind (pull.get (), free_endpoint ().c_str ()), -1);
+    CHECK_EQ (errno, ENOTTY);
+    CHECK_RC (close (pipe_fds[0]));
+    CHECK_RC (close (pipe_fds[1]));
 }

@@ -12,10 +12,10 @@ using namespace tt;
 
 namespace
 {
-const int hwm = 100;
+const int hwm = 50;
 const int messages = 2 * hwm;
 //  libzmq reads 8 KiB at a time: a few messages, fewer than make it stop again.
-const size_t message_size = 4000;
+const size_t message_size = 2000;
 
 std::string frame (int number)
 {

@@ -5,7 +5,9 @@
 #include "common_sides.hpp"
 #include "payload.hpp"
 
+#include <algorithm>
 #include <atomic>
+#include <deque>
 #include <thread>
 
 using namespace tt;
@@ -174,23 +176,118 @@ SCENARIO (security_curve_with_zap_and_stranger, 20)
     check_exchange (bound, connected);
 }
 
-SCENARIO (security_mechanisms_must_match, 15)
+namespace
 {
-    Ctx context, other;
-    Sock bound (context, ZMQ_DEALER), connected (other, ZMQ_DEALER);
-    bound.set (ZMQ_PLAIN_SERVER, 1).set (ZMQ_LINGER, 0);
-    connected.set (ZMQ_LINGER, 0);
-    Monitor monitor (context, bound);
-    connected.connect (bound.bind ());
-    //  Which of the two sides notices first is a matter of chance, and so is the kind of failure.
-    Monitor::Event event;
-    const int failures = ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
-    bool failed = false;
-    while (!failed && monitor.try_next (event, 5000)) {
-        CHECK (event.id != ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
-        failed = (event.id & failures) != 0;
+//  A mechanism, and the part in it that a socket takes.
+struct Part
+{
+    const char *mechanism;
+    bool server;
+};
+
+std::vector<Part> parts ()
+{
+    std::vector<Part> list = {{"NULL", false}, {"PLAIN", false}, {"PLAIN", true}};
+    if (zmq_has ("curve"))
+        list.insert (list.end (), {{"CURVE", false}, {"CURVE", true}});
+    return list;
+}
+
+void take_part (Sock &socket, const Part &part)
+{
+    const std::string mechanism = part.mechanism;
+    socket.set (ZMQ_LINGER, 0).set (ZMQ_RECONNECT_IVL, 20);
+    if (mechanism == "PLAIN" && part.server)
+        socket.set (ZMQ_PLAIN_SERVER, 1);
+    else if (mechanism == "PLAIN")
+        socket.set (ZMQ_PLAIN_USERNAME, "admin").set (ZMQ_PLAIN_PASSWORD, "secret");
+    else if (mechanism == "CURVE") {
+        const Keys keys;
+        socket.set (ZMQ_CURVE_SECRETKEY, keys.secret_key);
+        if (part.server)
+            socket.set (ZMQ_CURVE_SERVER, 1);
+        else
+            socket.set (ZMQ_CURVE_PUBLICKEY, keys.public_key).set (ZMQ_CURVE_SERVERKEY, keys.public_key);
     }
-    CHECK (failed);
+}
+
+//  Binds a socket of each.
+std::vector<std::string> bind_parts (Ctx &context, std::deque<Sock> &sockets)
+{
+    std::vector<std::string> endpoints;
+    for (const Part &part : parts ()) {
+        sockets.emplace_back (context, ZMQ_DEALER);
+        take_part (sockets.back (), part);
+        endpoints.push_back (sockets.back ().bind ());
+    }
+    return endpoints;
+}
+
+SIDE (parts_in_mechanisms)
+{
+    Ctx context;
+    std::deque<Sock> sockets;
+    for (const std::string &endpoint : bind_parts (context, sockets))
+        say ("endpoint %s", endpoint.c_str ());
+    hear ();
+}
+
+//  A connecter of each part and each listener that speaks another mechanism.
+void check_mismatches (Ctx &context, const std::vector<std::string> &endpoints)
+{
+    struct Connecter
+    {
+        Connecter (Ctx &context, const std::string &what) : what (what), socket (context, ZMQ_DEALER), monitor (context, socket) {}
+        const std::string what;
+        Sock socket;
+        Monitor monitor;
+    };
+    std::deque<Connecter> connecters;
+    for (size_t i = 0; i < endpoints.size (); ++i)
+        for (const Part &part : parts ()) {
+            const Part theirs = parts ()[i];
+            if (std::string (part.mechanism) == theirs.mechanism)
+                continue;
+            const auto name = [] (const Part &part) { return std::string (part.mechanism) + (part.server ? " server" : ""); };
+            connecters.emplace_back (context, name (part) + " to " + name (theirs));
+            take_part (connecters.back ().socket, part);
+            connecters.back ().socket.connect (endpoints[i]);
+        }
+    for (Connecter &connecter : connecters) {
+        note ("%s", connecter.what.c_str ());
+        connecter.monitor.expect (ZMQ_EVENT_CONNECTED);
+        Monitor::Event event;
+        do
+            CHECK (connecter.monitor.try_next (event, 5000));
+        while (event.id & (ZMQ_EVENT_CONNECT_DELAYED | ZMQ_EVENT_CONNECTED));
+        //  Over tcp and ipc it is a matter of chance whether libzmq finds that it can't write before it reads why.
+        if (is_scif () || event.id != ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL)
+            CHECK_EQ (Monitor::name (event.id), "HANDSHAKE_FAILED_PROTOCOL");
+    }
+    if (!is_scif ())
+        return;
+    //  And that was it: nobody tries again, which would be after 20 to 40 ms.
+    const double end = now_ms () + 200;
+    for (Connecter &connecter : connecters) {
+        note ("%s", connecter.what.c_str ());
+        CHECK_EQ (connecter.monitor.count (ZMQ_EVENT_CONNECTED, std::max (1.0, end - now_ms ())), 0);
+    }
+}
+}
+
+//  Who speaks another mechanism is told so before the other end closes, and does not come back.
+SCENARIO (security_mechanisms_must_match, 30)
+{
+    note ("one I/O thread for both ends");
+    Ctx context;
+    std::deque<Sock> bound;
+    check_mismatches (context, bind_parts (context, bound));
+    note ("another process");
+    Peer peer ("parts_in_mechanisms");
+    std::vector<std::string> endpoints;
+    for (size_t i = 0; i < parts ().size (); ++i)
+        endpoints.push_back (peer.value ("endpoint"));
+    check_mismatches (context, endpoints);
 }
 
 SCENARIO (metadata_peer_address, 15)

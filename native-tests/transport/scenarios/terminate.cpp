@@ -5,9 +5,17 @@
 #include "common_sides.hpp"
 #include "raw.hpp"
 
+#include <dlfcn.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <deque>
+#include <filesystem>
 
 using namespace tt;
 
@@ -50,6 +58,26 @@ SCENARIO (terminate_with_connect_never_accepted, 30)
     sleep_ms (200);
     push.close ();
     check_prompt (context.term ());
+}
+
+//  The same with a listener that accepts and then says nothing, for as long as it likes. What was opened for it is closed.
+SCENARIO (terminate_with_greeting_never_answered, 30)
+{
+    RawListener listener;
+    Ctx context;
+    std::deque<Sock> sockets;
+    std::deque<RawPeer> silent;
+    for (const bool reads_greeting : {true, false}) {
+        sockets.emplace_back (context, ZMQ_PUSH);
+        sockets.back ().set (ZMQ_LINGER, 0).set (ZMQ_HANDSHAKE_IVL, 0).connect (listener.endpoint ());
+        silent.push_back (listener.accept ());
+        if (reads_greeting)
+            CHECK (!silent.back ().recv (8, 3000).empty ());
+    }
+    sockets.clear ();
+    check_prompt (context.term ());
+    for (RawPeer &peer : silent)
+        CHECK (peer.closed_within (3000));
 }
 
 SCENARIO (terminate_at_once_after_connect, 30)
@@ -151,6 +179,36 @@ SCENARIO (terminate_not_before_late_accept_is_used, 30)
     sleep_ms (700);
     echo.signal (SIGCONT);
     CHECK_EQ (dealer.recv (), std::string ("early"));
+}
+
+//  A program that unloads libzmq when its context is gone; see programs/unload.cpp.
+SCENARIO_SCIF (terminate_and_unload_with_connect_pending, 30)
+{
+    RawListener listener;
+    Dl_info libzmq;
+    CHECK (dladdr (reinterpret_cast<void *> (&zmq_ctx_new), &libzmq));
+    int ends[2];
+    CHECK_RC (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends));
+    const std::string program = std::filesystem::read_symlink ("/proc/self/exe").replace_filename ("transport-unload");
+    const pid_t child = fork ();
+    if (child == 0) {
+        dup2 (ends[1], 0);
+        //  libscif-strict needs a libscif that comes with the program.
+        unsetenv ("LD_PRELOAD");
+        execl (program.c_str (), program.c_str (), libzmq.dli_fname, listener.endpoint ().c_str (), nullptr);
+        _exit (127);
+    }
+    close (ends[1]);
+    CHECK (listener.waiting (5000));
+    char byte = 'x';
+    CHECK_EQ (write (ends[0], &byte, 1), ssize_t (1));
+    //  It answers when all is closed and unloaded. Then the attempt comes to its end.
+    CHECK_EQ (read (ends[0], &byte, 1), ssize_t (1));
+    RawPeer peer = listener.accept ();
+    int status = 0;
+    CHECK (eventually (15000, [&] { return waitpid (child, &status, WNOHANG) == child; }));
+    if (status)
+        FAIL ("ended by %s, status %d", WIFSIGNALED (status) ? strsignal (WTERMSIG (status)) : "itself", status);
 }
 
 SCENARIO (terminate_waits_for_linger_only, 20)
