@@ -205,21 +205,22 @@ int port_name_listener (const struct endpoint *endpoint, int fd)
 /* ---- */
 
 /*
- * Ports that were found taken. They are not tried each time: that would take
- * long when there are many. As other processes do not tell when they let go of
- * theirs all are tried again now and then, as often as takes a tenth of the
- * time, and always when they are few.
+ * This process' own ports, which are never tried, and those of others that were
+ * found taken. They are not tried each time: that would take long when there
+ * are many. As other processes do not tell when they let go of theirs all are
+ * tried again now and then, as often as takes a tenth of the time, and always
+ * when they are few.
  */
-static _Atomic uint64_t taken[PORT_LAST / 64 + 1];
+static _Atomic uint64_t own[PORT_LAST / 64 + 1], taken[PORT_LAST / 64 + 1];
 static _Atomic int64_t try_all_from_ns;
 
-static void note_taken (uint16_t port, bool is_taken)
+static void note (_Atomic uint64_t *ports, uint16_t port, bool is_in)
 {
     const uint64_t bit = UINT64_C (1) << port % 64;
-    if (is_taken)
-        atomic_fetch_or (&taken[port / 64], bit);
+    if (is_in)
+        atomic_fetch_or (&ports[port / 64], bit);
     else
-        atomic_fetch_and (&taken[port / 64], ~bit);
+        atomic_fetch_and (&ports[port / 64], ~bit);
 }
 
 static int take_port (struct endpoint *endpoint, int fd, uint16_t port)
@@ -237,15 +238,15 @@ static int take_any_port (struct endpoint *endpoint, int fd, uint16_t *port)
     for (size_t i = 0; all && i < sizeof taken / sizeof *taken; i++)
         taken[i] = 0;
     for (unsigned p = PORT_FIRST_AUTOMATIC; p <= PORT_LAST; p++) {
-        if (taken[p / 64] >> p % 64 & 1)
+        if ((own[p / 64] | taken[p / 64]) >> p % 64 & 1)
             continue;
         tries++;
         *port = (uint16_t) p;
         const int error = take_port (endpoint, fd, *port);
-        if (error == EADDRINUSE || !error)
-            note_taken (*port, true);
-        if (error == EADDRINUSE)
+        if (error == EADDRINUSE) {
+            note (taken, *port, true);
             continue;
+        }
         if (tries > FEW_TRIES)
             try_all_from_ns =
               now_ns () + (used_ns () - start) * (TRIES_SHARE - 1);
@@ -269,6 +270,7 @@ int port_bind (struct endpoint *endpoint, int fd, uint16_t port)
         errno = error == EADDRINUSE ? EINVAL : if_closed (error);
         return -1;
     }
+    note (own, port, true);
     endpoint->port = port;
     return port;
 }
@@ -305,7 +307,7 @@ void port_release (struct endpoint *endpoint)
 {
     struct claim *claim = endpoint->claim;
     endpoint->claim = NULL;
-    note_taken (endpoint->port, false);
+    note (own, endpoint->port, false);
     endpoint->port = 0;
     if (!claim)
         return;
