@@ -84,9 +84,9 @@ const closings: readonly Closing[] = [
     gate: 'glue',
     facts: () => {
       const facts = openFacts()
-      return { ...facts, glue: { ...facts.glue, src: { added: 151, removed: 0 } } }
+      return { ...facts, glue: { ...facts.glue, src: { added: 301, removed: 0 } } }
     },
-    says: /adds 151 lines .* the budget is 150/,
+    says: /adds 301 lines .* the budget is 300/,
   },
   {
     gate: 'issue-2022',

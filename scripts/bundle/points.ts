@@ -49,7 +49,7 @@ export const points: readonly Point[] = [
   {
     asked: 'Whole, or in pieces',
     answer:
-      'Whole, but cut into commits that can be taken in order, a few at a time; the first four are of use without SCIF.',
+      'Whole, but cut into commits that can be taken in order, a few at a time; the first five are of use without SCIF.',
     paths: ['tests/test_linger.cpp'],
   },
   {

@@ -85,7 +85,9 @@ test('the list of glue places in the guide is that of the series', async () => {
   assert.equal(missing(listed, made), [], 'in the guide, not in the series')
   assert.is(listed.length, new Set(listed).size, 'a place is listed twice')
 
-  const modules = [...guide.matchAll(/`(src\/scif_\w+\.[ch]pp)`/g)].map(([, file]) => file)
+  const modules = [...guide.matchAll(/`(src\/(?:scif_\w+|msg_pool)\.[ch]pp)`/g)].map(
+    ([, file]) => file,
+  )
   const added = entries
     .flatMap((entry) => entry.files.map(({ to }) => to))
     .filter((to) => to.startsWith('src/'))
