@@ -26,10 +26,9 @@ class scif_address_t
 
     //  Parses "NODE:PORT" and, if 'bind_' is true, also the forms that leave
     //  the node or the port to this machine: "PORT", "*:PORT", "NODE:*",
-    //  "*:*" and "*". NODE is a number or one of the names "host", "mic0",
-    //  "mic1" and so on. Returns -1 and sets errno to EINVAL if the name
-    //  makes no address, to EADDRNOTAVAIL if it is to be bound but is the
-    //  address of another node, and to ENODEV if there is no SCIF here.
+    //  "*:*" and "*". NODE is a number, "host", "mic0", "mic1" and so on.
+    //  Returns -1 and sets errno: EINVAL if that is no address, EADDRNOTAVAIL if
+    //  it is to be bound but on another node, ENODEV if there is no SCIF here.
     int resolve (const char *name_, bool bind_);
 
     //  The canonical form, "scif://NODE:PORT".

@@ -28,10 +28,9 @@ static const size_t unit = zmq::scif_ring_t::region_unit;
 //  writes at once.
 static const size_t min_limit = 8192;
 
-//  The greeting: what to know it by, the version of the protocol, and the size
-//  and the place of the memory that the other end is to write to. It does not
-//  begin like that of ZMTP, which begins with 0xff or with the small length of
-//  a message. What is not defined is 0.
+//  The greeting: what to know it by (ZMTP begins with 0xff or a small length),
+//  the version, and the size and the place of the memory that the other end is
+//  to write to. What is not defined is 0.
 static const char magic[] = "SCIFZMTP";
 static const size_t magic_size = sizeof magic - 1;
 static const size_t version_pos = 8;
@@ -82,8 +81,14 @@ int zmq::scif_channel_t::agree ()
     if (_greeting_bytes < greeting_size) {
         if (receive_greeting () != 0)
             return -1;
-        if (_connecting)
-            return answer_offer ();
+        if (_connecting) {
+            const bool offered = get_uint64 (_greeting + region_size_pos) != 0;
+            const char answer =
+              _region && map_peer () ? use_rings : use_endpoint;
+            if (answer == use_endpoint)
+                free_memory ();
+            return offered ? send_all (&answer, 1) : 0;
+        }
 
         if (map_peer ())
             register_region ();
@@ -126,8 +131,6 @@ int zmq::scif_channel_t::send_all (const void *data_, int size_)
     //  The queue of a new connection has space for it.
     const int rc =
       scif_send (_epd, const_cast<void *> (data_), size_, SCIF_SEND_BLOCK);
-    if (rc != -1 && rc != size_)
-        errno = ECONNRESET;
     return rc == size_ ? 0 : -1;
 }
 
@@ -147,17 +150,6 @@ int zmq::scif_channel_t::receive_greeting ()
         }
     }
     return 0;
-}
-
-int zmq::scif_channel_t::answer_offer ()
-{
-    const bool offered = get_uint64 (_greeting + region_size_pos) != 0;
-    const bool mapped = _region && map_peer ();
-    if (!mapped)
-        free_memory ();
-
-    const char answer = mapped ? use_rings : use_endpoint;
-    return offered ? send_all (&answer, 1) : 0;
 }
 
 void zmq::scif_channel_t::register_region ()
@@ -242,8 +234,9 @@ int zmq::scif_channel_t::send (const void *data_, size_t size_)
     int rc =
       scif_send (_epd, const_cast<void *> (data_), static_cast<int> (size), 0);
 
-    //  While the other node sleeps only a call that may block wakes it up.
-    if (rc == -1 && errno == ENODEV)
+    //  While the other node sleeps only a call that may block wakes it up. It
+    //  does not block if there is space.
+    if (rc == -1 && errno == ENODEV && (poll (SCIF_POLLOUT) & SCIF_POLLOUT))
         rc = scif_send (_epd, const_cast<void *> (data_), 1, SCIF_SEND_BLOCK);
 
     //  What failed for another reason than that the peer has gone may work the
@@ -258,12 +251,22 @@ int zmq::scif_channel_t::receive (void *data_, size_t size_)
     const int rc = scif_recv (_epd, data_, static_cast<int> (size), 0);
     errno_assert (rc != -1 || errno != EBADF);
 
-    //  Nothing to receive is no error to SCIF.
-    if (rc == 0 || (rc == -1 && errno != ECONNRESET)) {
+    //  Nothing to receive is no error to SCIF, and not every error is the end.
+    if (rc == 0
+        || (rc == -1 && errno != ECONNRESET
+            && poll (SCIF_POLLIN) != SCIF_POLLHUP)) {
         errno = EAGAIN;
         return -1;
     }
+    if (rc == -1)
+        errno = ECONNRESET;
     return rc;
+}
+
+int zmq::scif_channel_t::poll (int events_) const
+{
+    struct scif_pollepd entry = {_epd, static_cast<short> (events_), 0};
+    return scif_poll (&entry, 1, 0) == 1 ? entry.revents : 0;
 }
 
 #endif

@@ -20,12 +20,11 @@ struct options_t;
 //  A connected SCIF endpoint, and the memory that its two ends have agreed to
 //  write to.
 //
-//  The connecting end registers memory, and greets with where it is. The
-//  accepting end maps it, registers its own and greets with that, so that who
-//  does not greet costs nothing. At last the connecting end answers whether it
-//  could map that too. If not, or if either end has no memory, the endpoint
-//  carries the bytes; else it carries bells, each a byte, for whoever sleeps.
-//  As this may take a while it belongs in a thread that may wait.
+//  The connecting end registers memory, and greets with where it is. Then the
+//  accepting end maps it, registers its own and greets with that. At last the
+//  connecting end answers whether it could map that too. If not, or if either
+//  end has no memory, the endpoint carries the bytes; else it carries bells,
+//  each a byte, for whoever sleeps. All this belongs in a thread that may wait.
 class scif_channel_t
 {
   public:
@@ -48,9 +47,8 @@ class scif_channel_t
     int greet ();
     int agree ();
 
-    //  Sends or receives through the endpoint. Returns the number of bytes,
-    //  for send 0 if there is no space, or -1 and sets errno: ECONNRESET if
-    //  the peer has gone, for receive EAGAIN if there is nothing.
+    //  Returns the number of bytes, for send 0 if there is no space, or -1 with
+    //  ECONNRESET if the peer has gone, for receive EAGAIN if there is nothing.
     int send (const void *data_, size_t size_);
     int receive (void *data_, size_t size_);
 
@@ -69,10 +67,10 @@ class scif_channel_t
         use_endpoint = 'E'
     };
 
+    int poll (int events_) const;
     int send_all (const void *data_, int size_);
     int send_greeting ();
     int receive_greeting ();
-    int answer_offer ();
     void register_region ();
     bool try_to_register (size_t size_);
     bool map_peer ();

@@ -23,7 +23,8 @@
 #include <pthread.h>
 
 //  What the thread needs, and a process can afford for many attempts.
-static const size_t stack_size = 256 * 1024;
+static const size_t min_stack_size = 1 << 18;
+static const size_t max_stack_size = 1 << 26;
 
 zmq::scif_connect_t::scif_connect_t (const scif_address_t &address_,
                                      const options_t &options_) :
@@ -57,10 +58,14 @@ zmq::scif_connect_t *zmq::scif_connect_t::start (const scif_address_t &address_,
         posix_assert (rc);
         rc = pthread_attr_setdetachstate (&attr, PTHREAD_CREATE_DETACHED);
         posix_assert (rc);
-        rc = pthread_attr_setstacksize (&attr, stack_size);
-        posix_assert (rc);
-        pthread_t thread;
-        err = pthread_create (&thread, &attr, run, self);
+
+        //  Thread-local memory of the program may need more of it.
+        size_t size = min_stack_size;
+        do {
+            pthread_t thread;
+            pthread_attr_setstacksize (&attr, size);
+            err = pthread_create (&thread, &attr, run, self);
+        } while (err == EINVAL && (size *= 4) <= max_stack_size);
         pthread_attr_destroy (&attr);
     }
     if (err == 0)
@@ -78,9 +83,10 @@ void *zmq::scif_connect_t::run (void *self_)
         scif_channel_t *channel =
           new (std::nothrow) scif_channel_t (epd, self->_options);
         alloc_assert (channel);
-        if (self->connect (channel) == 0)
+        if (self->connect (channel) == 0) {
+            self->_accepted = false;
             self->_stream = scif_stream_t::create (channel);
-        else
+        } else
             delete channel;
     }
     self->_errno = errno;
@@ -217,9 +223,8 @@ void zmq::scif_connecter_t::timer_event (int id_)
         _connect_timer_started = false;
         close ();
 
-        //  The attempt can't be called off, and goes on for up to 10 seconds.
-        //  More of them would only fill the backlog of a peer that does not
-        //  accept, so the next attempt is to wait for this one again.
+        //  The attempt can't be called off, and more of them would only fill
+        //  the backlog of the peer: the next one is to wait for this again.
         if (options.reconnect_ivl <= 0)
             drop ();
         add_reconnect_timer ();
@@ -240,7 +245,6 @@ void zmq::scif_connecter_t::out_event ()
           scif_engine_t (stream, options, endpoint_type_connect);
         alloc_assert (engine);
         const endpoint_uri_pair_t endpoint_pair = engine->get_endpoint ();
-
         send_attach (_session, engine);
         terminate ();
         _socket->event_connected (endpoint_pair, fd);
@@ -248,7 +252,7 @@ void zmq::scif_connecter_t::out_event ()
     }
 
     int stop_if = err == ECONNREFUSED ? ZMQ_RECONNECT_STOP_CONN_REFUSED : 0;
-    if (_connect->was_accepted ()) {
+    if (_connect->has_disagreed ()) {
         stop_if = ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED;
         _socket->event_handshake_failed_no_detail (
           make_unconnected_connect_endpoint_pair (_endpoint), err);

@@ -34,9 +34,10 @@ class scif_connect_t
     fd_t get_fd () const { return _signaler.get_fd (); }
 
     //  Gets the result of an attempt that has ended: the stream, which from
-    //  now on belongs to the caller, or NULL and the reason in errno.
+    //  now on belongs to the caller, or NULL and the reason in errno; and
+    //  whether the peer had accepted, but the ends could not agree.
     scif_stream_t *take ();
-    bool was_accepted () const { return _accepted; }
+    bool has_disagreed () const { return _accepted; }
 
     //  Has the object destroyed as soon as the attempt has ended.
     void release ();
@@ -52,7 +53,7 @@ class scif_connect_t
     const scif_address_t _address;
     const options_t _options;
 
-    //  The result: the stream, or why there is none.
+    //  The result.
     scif_stream_t *_stream;
     bool _accepted;
     int _errno;

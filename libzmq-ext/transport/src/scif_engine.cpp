@@ -74,7 +74,8 @@ void zmq::scif_engine_t::out_event ()
     do {
         zmtp_engine_t::out_event ();
         ready = !_stream->wait (_want_in, _want_out);
-    } while (ready && _want_out && clock_t::now_us () - start < max_time);
+    } while (ready && _want_out && _outsize == 0
+             && clock_t::now_us () - start < max_time);
     if (ready)
         _stream->wake ();
 }

@@ -64,7 +64,6 @@ zmq::scif_acceptor_t::scif_acceptor_t (const scif_address_t &address_,
 
 zmq::scif_acceptor_t::~scif_acceptor_t ()
 {
-    //  There is an endpoint only if the thread was not started.
     if (_epd != -1 && _epd != _options.use_fd)
         scif_close (_epd);
     if (_thread_fd != retired_fd)
@@ -222,6 +221,12 @@ void zmq::scif_acceptor_t::accept ()
             else {
                 _oldest = _since = now;
                 _accepted = 0;
+            }
+
+            //  Who keeps silent is not to keep others from their turn.
+            if ((err == EMFILE || err == ENFILE) && !_newcomers.empty ()) {
+                delete _newcomers.front ().channel;
+                _newcomers.erase (_newcomers.begin ());
             }
 
             //  An endpoint that does not listen, or does not any more, as when

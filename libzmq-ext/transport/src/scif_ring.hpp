@@ -19,14 +19,12 @@ namespace zmq
 //
 //  Each end has a region of memory that the other one has mapped: a page of
 //  control words, and behind it the ring that the other end writes to. All
-//  control words are written by the other end, and none is trusted, and read
-//  by the owner, so nobody reads across the bus but to flush.
+//  control words are written by the other end, and none is trusted.
 //
-//  Nobody sleeps without having said so, and nobody who has said so is left
-//  without a bell: whoever changes an index looks, behind a full barrier, for
-//  whether the other end sleeps, and whoever goes to sleep looks, behind a
-//  full barrier, at the index once more. That somebody sleeps is told by a
-//  number that changes with each time, as a flag would have two writers.
+//  Whoever changes an index looks, behind a full barrier, for whether the other
+//  end sleeps and needs a bell, and whoever goes to sleep looks, behind a full
+//  barrier, at the index once more. That somebody sleeps is told by a number
+//  that changes with each time, as a flag would have two writers.
 class scif_ring_t
 {
   public:
@@ -107,9 +105,8 @@ class scif_ring_t
 
     int copy_out (size_t pos_, const unsigned char *data_, size_t size_);
 
-    //  The local ring, what has been read, and what is known of that to the
-    //  other end; the numbers of the last sleep, and of its last wait that was
-    //  rung for; whether something was read that it may be waiting for.
+    //  The local ring, what has been read, and what the other end knows of it;
+    //  the last sleep, and its last wait that was rung for.
     struct in_t
     {
         const control_t *control;

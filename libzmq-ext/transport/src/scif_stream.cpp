@@ -9,7 +9,6 @@
 #include "clock.hpp"
 #include "err.hpp"
 #include "scif_channel.hpp"
-#include "scif_ring.hpp"
 
 #include <new>
 
@@ -174,12 +173,8 @@ void zmq::scif_stream_t::ring_bell ()
 
 void zmq::scif_stream_t::receive_bells ()
 {
-    //  Who sends more of them than make sense is not to keep us here.
-    static const int max_calls = 4;
     char bells[4095];
-    int rc = sizeof bells;
-    for (int i = 0; i != max_calls && rc == sizeof bells; ++i)
-        rc = _channel->receive (bells, sizeof bells);
+    const int rc = _channel->receive (bells, sizeof bells);
     if (rc == -1 && errno == ECONNRESET && _error == 0)
         _error = ECONNRESET;
 }

@@ -20,12 +20,10 @@ class scif_ring_t;
 //  The byte stream of a channel, and the descriptor by which a poller can wait
 //  for it.
 //
-//  The SCIF driver hooks an endpoint into the wait queues of an epoll set
-//  when it is added, and only for the events asked for at that moment; what
-//  is asked for later is never signalled. It also reports a hang-up whether
-//  asked for or not. As neither suits libzmq's pollers, the endpoint sits in
-//  an epoll set of its own, added with all events it will ever want, and
-//  libzmq polls that set.
+//  The driver hooks an endpoint into an epoll set when it is added, and only
+//  for the events asked for at that moment, and reports a hang-up whether asked
+//  for or not. As neither suits libzmq's pollers, the endpoint sits in a set of
+//  its own, added with all events it will ever want, and libzmq polls that set.
 class scif_stream_t
 {
   public:
@@ -52,10 +50,9 @@ class scif_stream_t
     int write (const void *data_, size_t size_);
 
     //  To be called before the descriptor is polled, with what is waited for:
-    //  data to read, space to write. Returns true if the descriptor is going
-    //  to be readable when it is there, or when the peer has gone, but for
-    //  nothing at all if nothing is waited for. Returns false if read or write
-    //  has something to do already.
+    //  data to read, space to write. Returns true if the descriptor is going to
+    //  be readable when it is there, or the peer has gone, but for nothing if
+    //  nothing is waited for; false if read or write has something to do now.
     bool wait (bool in_, bool out_);
 
     //  Has the descriptor be readable at once, until wait is called.
